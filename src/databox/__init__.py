@@ -1,0 +1,1 @@
+"""Databox: a personal data box. Each sub-package is one part of the picture in the README."""

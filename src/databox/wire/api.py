@@ -1,0 +1,504 @@
+"""Messages of the box's own HTTP interfaces, the public one and those between parts."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from databox.wire.ledger import Checkpoint, Entry, Event
+from databox.wire.manifest import Manifest
+from databox.wire.sla import Choices
+
+
+class _Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Nothing(_Api, kw_only=True):
+    """An empty body, or an empty object."""
+
+
+# First run, signing in (gateway).
+
+
+class Status(_Api, kw_only=True):
+    """What anybody may know. `owner`: the name to greet, empty before set-up or while locked."""
+
+    state: Literal["new", "locked", "starting", "running", "failing"]
+    owner: str = ""
+    version: str = ""
+    detail: str = ""
+
+
+class SetupRequest(_Api, kw_only=True):
+    """First run. `code`: the one-time code; `key`: the browser's public key as a JWK (P-256)."""
+
+    code: str
+    name: str
+    passphrase: str
+    mode: Literal["locked", "automatic"]
+    key: dict[str, str]
+
+
+class SetupReply(_Api, kw_only=True):
+    """`recovery_code`: shown once, kept by nobody."""
+
+    session: str
+    recovery_code: str
+
+
+class LoginRequest(_Api, kw_only=True):
+    """Sign in, and unlock the box if it is locked."""
+
+    passphrase: str
+    key: dict[str, str]
+
+
+class RecoverRequest(_Api, kw_only=True):
+    """Set a new passphrase by the recovery code."""
+
+    recovery_code: str
+    passphrase: str
+    key: dict[str, str]
+
+
+class Session(_Api, kw_only=True):
+    """A session bound to the browser's key."""
+
+    session: str
+    user: str
+    expires: int
+
+
+class ProofRequest(_Api, kw_only=True):
+    """The owner types a part of the recovery code: `part` is its last group, as shown."""
+
+    part: str
+
+
+# Between gateway and arbiter.
+
+
+class OwnerRequest(_Api, kw_only=True):
+    """Make the owner's account. `recovery_part`: the group of the recovery code to prove later."""
+
+    name: str
+    passphrase: str
+    recovery_part: str
+
+
+class SessionRequest(_Api, kw_only=True):
+    """Ask for a session by passphrase. `thumbprint`: of the browser's key, RFC 7638."""
+
+    passphrase: str
+    thumbprint: str
+
+
+class PassphraseRequest(_Api, kw_only=True):
+    """Replace the owner's passphrase, after the box itself was opened by the recovery code."""
+
+    passphrase: str
+
+
+class OperatorRequest(_Api, kw_only=True):
+    """The box asks for the command line's session, bound to a key it made."""
+
+    thumbprint: str
+
+
+class SessionCheck(_Api, kw_only=True):
+    """Who holds this session? Only its SHA-256 (hex) is sent."""
+
+    digest: str
+
+
+class SessionOwner(_Api, kw_only=True):
+    """The holder of a session. `role`: owner."""
+
+    user: str
+    role: str
+    thumbprint: str
+    expires: int
+
+
+class UserTokenRequest(_Api, kw_only=True):
+    """A five-minute token for one call of the signed-in person."""
+
+    digest: str
+    target: str
+    path: str
+    method: str
+
+
+class UserToken(_Api, kw_only=True):
+    """`token`: a serialized macaroon; `expires`: Unix ms."""
+
+    token: str
+    expires: int
+
+
+class Epoch(_Api, kw_only=True):
+    """The revocation epoch of one target: grants that ended, and the number of the last change."""
+
+    epoch: int
+    ended: tuple[str, ...]
+    now: int
+
+
+class EpochRequest(_Api, kw_only=True):
+    """The manager tells a callee that grants ended; answered once it is durable there."""
+
+    epoch: int
+    ended: tuple[str, ...]
+
+
+# Grants.
+
+
+class Grant(_Api, kw_only=True):
+    """One grant, as the owner sees it. Times in Unix ms.
+
+    `kind`: source, act, export, own (a driver's own store), part (the box itself).
+    """
+
+    id: str
+    client: str
+    target: str
+    kind: str
+    source: str = ""
+    exact: str = "raw"
+    since: int | None = None
+    until: int | None = None
+    destinations: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    made: int = 0
+    ended: int | None = None
+    last_used: int | None = None
+
+
+class Route(_Api, kw_only=True):
+    """A method and a path pattern."""
+
+    method: str
+    path: str
+
+
+class GrantRequest(_Api, kw_only=True):
+    """The manager asks the arbiter to make one grant."""
+
+    client: str
+    target: str
+    kind: str
+    routes: tuple[Route, ...]
+    caveats: tuple[str, ...] = ()
+    source: str = ""
+    exact: str = "raw"
+    since: int | None = None
+    until: int | None = None
+    destinations: tuple[str, ...] = ()
+
+
+class Grants(_Api, kw_only=True):
+    """All grants in force; ended ones only when asked for."""
+
+    grants: tuple[Grant, ...]
+
+
+class ComponentRequest(_Api, kw_only=True):
+    """The manager makes a component known to the arbiter. `key`: base64 of 32 bytes."""
+
+    name: str
+    type: Literal["app", "driver", "store", "export-service", "part"]
+    key: str
+
+
+# App store, install, components (manager).
+
+
+class Offer(_Api, kw_only=True):
+    """A package of the app store page."""
+
+    name: str
+    title: str
+    kind: Literal["app", "driver"]
+    version: str
+    maker: str
+    description: str
+    installed: bool
+    signer: str
+    icon: str = ""
+
+
+class Offers(_Api, kw_only=True):
+    """The app store page."""
+
+    offers: tuple[Offer, ...]
+
+
+class SourceRow(_Api, kw_only=True):
+    """A data source on the box. `store`, `id`: where it is; `path` of its values `/<id>/ts`."""
+
+    store: str
+    id: str
+    type: str
+    description: str
+    unit: str
+    vendor: str
+    store_type: str
+    actuator: bool
+    driver: str
+
+
+class Sources(_Api, kw_only=True):
+    """Every data source that the owner's stores list."""
+
+    sources: tuple[SourceRow, ...]
+
+
+class AskRow(_Api, kw_only=True):
+    """One ask of the consent screen: candidates to pick, and drivers that would provide one."""
+
+    clientid: str
+    type: str
+    why: str
+    required: bool
+    exact: tuple[str, ...]
+    far_back: int | None
+    act: bool
+    candidates: tuple[SourceRow, ...]
+    providers: tuple[Offer, ...]
+    current: Any = None
+
+
+class ExportRow(_Api, kw_only=True):
+    """One destination of the consent screen. `host` is computed from the URL."""
+
+    url: str
+    host: str
+    description: str
+    what: str
+    reply: bool
+
+
+class ConsentScreen(_Api, kw_only=True):
+    """Everything the consent screen shows, computed by the box.
+
+    `headline`: "Stays on your box" or "Sends to …"; `signature`: in words; `does`: what it may do
+    beyond reading; `outside`: hosts a driver reaches; `notes`: true combinations only.
+    """
+
+    name: str
+    title: str
+    kind: Literal["app", "driver"]
+    version: str
+    maker: str
+    package: str
+    signature: str
+    purpose: str
+    headline: str
+    leaves: bool
+    asks: tuple[AskRow, ...]
+    exports: tuple[ExportRow, ...]
+    outside: tuple[str, ...]
+    provides: tuple[str, ...]
+    notes: tuple[str, ...]
+    pages: bool
+    installed: bool
+
+
+class InstallRequest(_Api, kw_only=True):
+    """Install with these choices. `text`: exactly what the screen showed, for the ledger."""
+
+    name: str
+    package: str
+    choices: Choices
+    text: str
+
+
+class Component(_Api, kw_only=True):
+    """An installed driver or app.
+
+    `state`: installing, starting, running, restarting, stopped, failed; `detail` in plain words.
+    `screen`: views, pages, none. `leaves`: it may send something out.
+    """
+
+    name: str
+    title: str
+    kind: Literal["app", "driver"]
+    version: str
+    maker: str
+    state: str
+    detail: str
+    screen: str
+    leaves: bool
+    invented: bool
+    restarts: int
+    package: str
+    installed: int
+    description: str = ""
+    level: str = ""
+    memory: int = 0
+
+
+class Components(_Api, kw_only=True):
+    """Everything installed."""
+
+    components: tuple[Component, ...]
+
+
+class UninstallRequest(_Api, kw_only=True):
+    """`keep`: keep the data it brought in or made."""
+
+    keep: bool = False
+
+
+class StopAccessRequest(_Api, kw_only=True):
+    """End grants now: one by id, or all of a component, or all of a source."""
+
+    grant: str = ""
+    component: str = ""
+    store: str = ""
+    source: str = ""
+
+
+class StopAccessReply(_Api, kw_only=True):
+    """How many grants ended, and the milliseconds until each callee had confirmed."""
+
+    ended: int
+    took_ms: int
+
+
+class GrantMoreRequest(_Api, kw_only=True):
+    """Change an installed component's choices; only the difference is granted or revoked."""
+
+    component: str
+    choices: Choices
+    text: str
+
+
+class UploadRequest(_Api, kw_only=True):
+    """A package from a folder: relative paths and base64 contents, at most 16 MiB together."""
+
+    files: dict[str, str]
+    describe: str = ""
+
+
+class UploadReply(_Api, kw_only=True):
+    """The unpacked package; its consent screen is at `/api/packages/<digest>`."""
+
+    package: str
+    name: str
+
+
+class LogReply(_Api, kw_only=True):
+    """The end of a component's own output."""
+
+    text: str
+
+
+class PartRow(_Api, kw_only=True):
+    """A process of the box or an instance, for `status` and the doctor."""
+
+    name: str
+    state: str
+    memory: int
+    cpu: float
+    restarts: int
+    since: int
+    level: str = ""
+
+
+class BoxReport(_Api, kw_only=True):
+    """What runs and what it uses."""
+
+    version: str
+    parts: tuple[PartRow, ...]
+
+
+# Ledger.
+
+
+class EntryRequest(_Api, kw_only=True):
+    """Entries that a part wants written; all or none."""
+
+    events: tuple[Event, ...]
+
+
+class EntryReply(_Api, kw_only=True):
+    """The number of the last one written: it is durable."""
+
+    last: int
+
+
+class HistoryRow(_Api, kw_only=True):
+    """An entry with its sentence for people."""
+
+    entry: Entry
+    sentence: str
+
+
+class History(_Api, kw_only=True):
+    """Newest first. `next`: pass as `before` to go on, None at the end."""
+
+    rows: tuple[HistoryRow, ...]
+    next: int | None
+
+
+class Verdict(_Api, kw_only=True):
+    """Whether the ledger is whole; `problem` names what is wrong and where."""
+
+    ok: bool
+    size: int
+    checkpoint: Checkpoint | None
+    problem: str = ""
+
+
+# Exports, as the owner sees them.
+
+
+class ExportItem(_Api, kw_only=True):
+    """One export. `state`: waiting (for review), queued, sending, retrying, sent, failed,
+
+    unknown, cancelled. `data`: the exact bytes as text, cut at 64 KiB. Times in Unix ms.
+    """
+
+    id: str
+    client: str
+    url: str
+    state: str
+    size: int
+    sha256: str
+    made: int
+    tries: int
+    next_try: int | None
+    detail: str
+    data: str = ""
+
+
+class Exports(_Api, kw_only=True):
+    """Newest first."""
+
+    exports: tuple[ExportItem, ...]
+
+
+# Screens.
+
+
+class OpenReply(_Api, kw_only=True):
+    """How to show an app: `views` at `/api/apps/<name>/view`, or a page whose frame is `origin`."""
+
+    screen: Literal["views", "pages", "none"]
+    origin: str = ""
+    ticket: str = ""
+
+
+class FormPost(_Api, kw_only=True):
+    """Values of a form in a declarative view."""
+
+    form: str
+    values: dict[str, str]
+
+
+class ManifestReply(_Api, kw_only=True):
+    """A manifest as read."""
+
+    manifest: Manifest

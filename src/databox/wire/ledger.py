@@ -1,0 +1,226 @@
+"""Ledger entries: what is written down, by whom it may be written, and how a line is hashed.
+
+A leaf is the exact bytes of one entry's JSON as stored. Its hash is SHA-256(0x00 || leaf), the
+leaf hash of RFC 6962, so a Merkle tree can later be built over the same file. The chain is
+`head[n] = SHA-256(0x01 || head[n-1] || leaf_hash[n])`, `head[-1]` = 32 zero bytes.
+
+A checkpoint signs, by Ed25519, the text `databox ledger v1\\n<size>\\n<base64 head>\\n<time>\\n`.
+"""
+
+import hashlib
+
+import msgspec
+
+START = bytes(32)
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class BoxStarted(_Entry, tag="box-started", kw_only=True):
+    """The box was unlocked and its parts run."""
+
+    version: str
+    clean: bool
+
+
+class Login(_Entry, tag="login", kw_only=True):
+    """Somebody proved who they are, or failed to; `session` is a short name of the session."""
+
+    user: str
+    ok: bool
+    how: str
+    session: str = ""
+
+
+class Installed(_Entry, tag="installed", kw_only=True):
+    """A component was installed from the package with this digest."""
+
+    component: str
+    kind: str
+    title: str
+    version: str
+    package: str
+    signer: str
+
+
+class Uninstalled(_Entry, tag="uninstalled", kw_only=True):
+    """A component was removed; `kept`: its data stayed."""
+
+    component: str
+    kept: bool
+
+
+class Consent(_Entry, tag="consent", kw_only=True):
+    """The owner agreed; `text` is exactly what the consent screen said, `choices` its JSON."""
+
+    component: str
+    text: str
+    choices: str
+    user: str
+
+
+class Granted(_Entry, tag="granted", kw_only=True):
+    """A grant was made: `client` may do these `routes` on `target`, under these caveats."""
+
+    grant: str
+    client: str
+    target: str
+    routes: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+
+class Revoked(_Entry, tag="revoked", kw_only=True):
+    """A grant ended. `why`: by the owner, uninstall, expiry, narrowed."""
+
+    grant: str
+    client: str
+    target: str
+    why: str
+
+
+class TokenMinted(_Entry, tag="token", kw_only=True):
+    """The arbiter minted a token under a grant."""
+
+    grant: str
+    client: str
+    target: str
+    method: str
+    path: str
+
+
+class Refused(_Entry, tag="refused", kw_only=True):
+    """Somebody asked and was told no; equal refusals within a minute are one line with a count."""
+
+    client: str
+    target: str
+    method: str
+    path: str
+    why: str
+    count: int = 1
+
+
+class ExportIntent(_Entry, tag="export-intent", kw_only=True):
+    """Written before anything is sent: these bytes are about to leave for this address."""
+
+    export: str
+    client: str
+    url: str
+    size: int
+    sha256: str
+    grant: str
+
+
+class ExportOutcome(_Entry, tag="export-outcome", kw_only=True):
+    """How it went: `sent`, `failed`, `unknown`, `cancelled`, `refused`."""
+
+    export: str
+    client: str
+    url: str
+    outcome: str
+    status: int = 0
+    detail: str = ""
+
+
+class Egress(_Entry, tag="egress", kw_only=True):
+    """A component's connections to one outside name since the last such line."""
+
+    component: str
+    host: str
+    connections: int
+    sent: int
+    received: int
+
+
+class StoreHead(_Entry, tag="store-head", kw_only=True):
+    """The head of a store's own chain of access records; hex, and how many records it covers."""
+
+    store: str
+    head: str
+    records: int
+
+
+class Access(_Entry, tag="access", kw_only=True):
+    """A summary of accesses since the last one: one line per client, stream, exactness, operation.
+
+    `operation`: read, write, subscribe, refuse. `earliest`, `latest`: of the data touched, Unix ms.
+    """
+
+    store: str
+    client: str
+    user: str
+    source: str
+    exact: str
+    operation: str
+    count: int
+    items: int
+    size: int
+    earliest: int | None = None
+    latest: int | None = None
+
+
+class Lifecycle(_Entry, tag="lifecycle", kw_only=True):
+    """A component or part crashed, was restarted, paused or stopped."""
+
+    component: str
+    event: str
+    reason: str = ""
+
+
+Event = (
+    BoxStarted
+    | Login
+    | Installed
+    | Uninstalled
+    | Consent
+    | Granted
+    | Revoked
+    | TokenMinted
+    | Refused
+    | ExportIntent
+    | ExportOutcome
+    | Egress
+    | StoreHead
+    | Access
+    | Lifecycle
+)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line: `n` from 0, `t` Unix ms, `by` the part that wrote it."""
+
+    n: int
+    t: int
+    by: str
+    event: Event
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signed statement of the ledger's state. `head`, `key`, `signature`: base64."""
+
+    size: int
+    head: str
+    time: int
+    key: str
+    signature: str
+
+
+ALLOWED: dict[str, frozenset[type]] = {
+    "manager": frozenset({Installed, Uninstalled, Consent, Lifecycle}),
+    "arbiter": frozenset({BoxStarted, Login, Granted, Revoked, TokenMinted, Refused}),
+    "export-service": frozenset({ExportIntent, ExportOutcome, Refused}),
+    "switchboard": frozenset({Egress}),
+    "store": frozenset({StoreHead, Access, Refused}),
+}
+"""Which entries each caller may write. A store may only write entries that name itself."""
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """Hash one stored line. Source: RFC 6962, 2.1."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def next_head(head: bytes, leaf: bytes) -> bytes:
+    """The chain's head after `leaf`."""
+    return hashlib.sha256(b"\x01" + head + leaf_hash(leaf)).digest()

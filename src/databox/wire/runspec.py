@@ -1,0 +1,59 @@
+"""What an engine needs to know to run a component apart from the others."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds on one instance: mebibytes, number of processes, share of one core, mebibytes."""
+
+    memory_mb: int = 128
+    processes: int = 64
+    cpu: float = 0.5
+    disk_mb: int = 256
+
+
+class WebPort(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The port on which a component serves its own screen inside its sandbox.
+
+    `ready`: the path that answers once it is up.
+    """
+
+    port: int = 8080
+    scheme: Literal["http", "https"] = "http"
+    ready: str = "/"
+
+
+class HostName(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that resolves in the sandbox: `name` is at `address`, one of 127.0.0.2 and up."""
+
+    name: str
+    address: str
+    port: int = 443
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one component.
+
+    `code` is mounted read-only as `/app`, `var` as the only writable place `/var`, `peers`
+    read-only as `/run/databox`, each of `shared` (host path, path inside) read-only, `secrets`
+    as files under `/run/secrets`. `uid`: the kernel uid of the instance where the engine runs as
+    root, else None.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    code: Path
+    var: Path
+    peers: Path | None = None
+    shared: tuple[tuple[Path, str], ...] = ()
+    environment: dict[str, str] = {}
+    secrets: dict[str, bytes] = {}
+    names: tuple[HostName, ...] = ()
+    web: WebPort | None = None
+    proc: bool = False
+    limits: Limits = Limits()
+    uid: int | None = None
+    log: Path | None = None
