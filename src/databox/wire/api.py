@@ -13,14 +13,14 @@ class _Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pass
 
 
-class Nothing(_Api, kw_only=True):
+class Nothing(_Api, frozen=True, kw_only=True):
     """An empty body, or an empty object."""
 
 
 # First run, signing in (gateway).
 
 
-class Status(_Api, kw_only=True):
+class Status(_Api, frozen=True, kw_only=True):
     """What anybody may know. `owner`: the name to greet, empty before set-up or while locked."""
 
     state: Literal["new", "locked", "starting", "running", "failing"]
@@ -29,7 +29,7 @@ class Status(_Api, kw_only=True):
     detail: str = ""
 
 
-class SetupRequest(_Api, kw_only=True):
+class SetupRequest(_Api, frozen=True, kw_only=True):
     """First run. `code`: the one-time code; `key`: the browser's public key as a JWK (P-256)."""
 
     code: str
@@ -39,21 +39,21 @@ class SetupRequest(_Api, kw_only=True):
     key: dict[str, str]
 
 
-class SetupReply(_Api, kw_only=True):
+class SetupReply(_Api, frozen=True, kw_only=True):
     """`recovery_code`: shown once, kept by nobody."""
 
     session: str
     recovery_code: str
 
 
-class LoginRequest(_Api, kw_only=True):
+class LoginRequest(_Api, frozen=True, kw_only=True):
     """Sign in, and unlock the box if it is locked."""
 
     passphrase: str
     key: dict[str, str]
 
 
-class RecoverRequest(_Api, kw_only=True):
+class RecoverRequest(_Api, frozen=True, kw_only=True):
     """Set a new passphrase by the recovery code."""
 
     recovery_code: str
@@ -61,7 +61,7 @@ class RecoverRequest(_Api, kw_only=True):
     key: dict[str, str]
 
 
-class Session(_Api, kw_only=True):
+class Session(_Api, frozen=True, kw_only=True):
     """A session bound to the browser's key."""
 
     session: str
@@ -69,7 +69,7 @@ class Session(_Api, kw_only=True):
     expires: int
 
 
-class ProofRequest(_Api, kw_only=True):
+class ProofRequest(_Api, frozen=True, kw_only=True):
     """The owner types a part of the recovery code: `part` is its last group, as shown."""
 
     part: str
@@ -78,7 +78,7 @@ class ProofRequest(_Api, kw_only=True):
 # Between gateway and arbiter.
 
 
-class OwnerRequest(_Api, kw_only=True):
+class OwnerRequest(_Api, frozen=True, kw_only=True):
     """Make the owner's account. `recovery_part`: the group of the recovery code to prove later."""
 
     name: str
@@ -86,32 +86,32 @@ class OwnerRequest(_Api, kw_only=True):
     recovery_part: str
 
 
-class SessionRequest(_Api, kw_only=True):
+class SessionRequest(_Api, frozen=True, kw_only=True):
     """Ask for a session by passphrase. `thumbprint`: of the browser's key, RFC 7638."""
 
     passphrase: str
     thumbprint: str
 
 
-class PassphraseRequest(_Api, kw_only=True):
+class PassphraseRequest(_Api, frozen=True, kw_only=True):
     """Replace the owner's passphrase, after the box itself was opened by the recovery code."""
 
     passphrase: str
 
 
-class OperatorRequest(_Api, kw_only=True):
+class OperatorRequest(_Api, frozen=True, kw_only=True):
     """The box asks for the command line's session, bound to a key it made."""
 
     thumbprint: str
 
 
-class SessionCheck(_Api, kw_only=True):
+class SessionCheck(_Api, frozen=True, kw_only=True):
     """Who holds this session? Only its SHA-256 (hex) is sent."""
 
     digest: str
 
 
-class SessionOwner(_Api, kw_only=True):
+class SessionOwner(_Api, frozen=True, kw_only=True):
     """The holder of a session. `role`: owner."""
 
     user: str
@@ -120,7 +120,7 @@ class SessionOwner(_Api, kw_only=True):
     expires: int
 
 
-class UserTokenRequest(_Api, kw_only=True):
+class UserTokenRequest(_Api, frozen=True, kw_only=True):
     """A five-minute token for one call of the signed-in person."""
 
     digest: str
@@ -129,14 +129,14 @@ class UserTokenRequest(_Api, kw_only=True):
     method: str
 
 
-class UserToken(_Api, kw_only=True):
+class UserToken(_Api, frozen=True, kw_only=True):
     """`token`: a serialized macaroon; `expires`: Unix ms."""
 
     token: str
     expires: int
 
 
-class Epoch(_Api, kw_only=True):
+class Epoch(_Api, frozen=True, kw_only=True):
     """The revocation epoch of one target: grants that ended, and the number of the last change."""
 
     epoch: int
@@ -144,7 +144,7 @@ class Epoch(_Api, kw_only=True):
     now: int
 
 
-class EpochRequest(_Api, kw_only=True):
+class EpochRequest(_Api, frozen=True, kw_only=True):
     """The manager tells a callee that grants ended; answered once it is durable there."""
 
     epoch: int
@@ -154,7 +154,7 @@ class EpochRequest(_Api, kw_only=True):
 # Grants.
 
 
-class Grant(_Api, kw_only=True):
+class Grant(_Api, frozen=True, kw_only=True):
     """One grant, as the owner sees it. Times in Unix ms.
 
     `kind`: source, act, export, own (a driver's own store), part (the box itself).
@@ -175,14 +175,14 @@ class Grant(_Api, kw_only=True):
     last_used: int | None = None
 
 
-class Route(_Api, kw_only=True):
+class Route(_Api, frozen=True, kw_only=True):
     """A method and a path pattern."""
 
     method: str
     path: str
 
 
-class GrantRequest(_Api, kw_only=True):
+class GrantRequest(_Api, frozen=True, kw_only=True):
     """The manager asks the arbiter to make one grant."""
 
     client: str
@@ -197,13 +197,13 @@ class GrantRequest(_Api, kw_only=True):
     destinations: tuple[str, ...] = ()
 
 
-class Grants(_Api, kw_only=True):
+class Grants(_Api, frozen=True, kw_only=True):
     """All grants in force; ended ones only when asked for."""
 
     grants: tuple[Grant, ...]
 
 
-class ComponentRequest(_Api, kw_only=True):
+class ComponentRequest(_Api, frozen=True, kw_only=True):
     """The manager makes a component known to the arbiter. `key`: base64 of 32 bytes."""
 
     name: str
@@ -214,7 +214,7 @@ class ComponentRequest(_Api, kw_only=True):
 # App store, install, components (manager).
 
 
-class Offer(_Api, kw_only=True):
+class Offer(_Api, frozen=True, kw_only=True):
     """A package of the app store page."""
 
     name: str
@@ -228,13 +228,13 @@ class Offer(_Api, kw_only=True):
     icon: str = ""
 
 
-class Offers(_Api, kw_only=True):
+class Offers(_Api, frozen=True, kw_only=True):
     """The app store page."""
 
     offers: tuple[Offer, ...]
 
 
-class SourceRow(_Api, kw_only=True):
+class SourceRow(_Api, frozen=True, kw_only=True):
     """A data source on the box. `store`, `id`: where it is; `path` of its values `/<id>/ts`."""
 
     store: str
@@ -248,13 +248,13 @@ class SourceRow(_Api, kw_only=True):
     driver: str
 
 
-class Sources(_Api, kw_only=True):
+class Sources(_Api, frozen=True, kw_only=True):
     """Every data source that the owner's stores list."""
 
     sources: tuple[SourceRow, ...]
 
 
-class AskRow(_Api, kw_only=True):
+class AskRow(_Api, frozen=True, kw_only=True):
     """One ask of the consent screen: candidates to pick, and drivers that would provide one."""
 
     clientid: str
@@ -269,7 +269,7 @@ class AskRow(_Api, kw_only=True):
     current: Any = None
 
 
-class ExportRow(_Api, kw_only=True):
+class ExportRow(_Api, frozen=True, kw_only=True):
     """One destination of the consent screen. `host` is computed from the URL."""
 
     url: str
@@ -279,7 +279,7 @@ class ExportRow(_Api, kw_only=True):
     reply: bool
 
 
-class ConsentScreen(_Api, kw_only=True):
+class ConsentScreen(_Api, frozen=True, kw_only=True):
     """Everything the consent screen shows, computed by the box.
 
     `headline`: "Stays on your box" or "Sends to …"; `signature`: in words; `does`: what it may do
@@ -305,7 +305,7 @@ class ConsentScreen(_Api, kw_only=True):
     installed: bool
 
 
-class InstallRequest(_Api, kw_only=True):
+class InstallRequest(_Api, frozen=True, kw_only=True):
     """Install with these choices. `text`: exactly what the screen showed, for the ledger."""
 
     name: str
@@ -314,7 +314,7 @@ class InstallRequest(_Api, kw_only=True):
     text: str
 
 
-class Component(_Api, kw_only=True):
+class Component(_Api, frozen=True, kw_only=True):
     """An installed driver or app.
 
     `state`: installing, starting, running, restarting, stopped, failed; `detail` in plain words.
@@ -339,19 +339,19 @@ class Component(_Api, kw_only=True):
     memory: int = 0
 
 
-class Components(_Api, kw_only=True):
+class Components(_Api, frozen=True, kw_only=True):
     """Everything installed."""
 
     components: tuple[Component, ...]
 
 
-class UninstallRequest(_Api, kw_only=True):
+class UninstallRequest(_Api, frozen=True, kw_only=True):
     """`keep`: keep the data it brought in or made."""
 
     keep: bool = False
 
 
-class StopAccessRequest(_Api, kw_only=True):
+class StopAccessRequest(_Api, frozen=True, kw_only=True):
     """End grants now: one by id, or all of a component, or all of a source."""
 
     grant: str = ""
@@ -360,14 +360,14 @@ class StopAccessRequest(_Api, kw_only=True):
     source: str = ""
 
 
-class StopAccessReply(_Api, kw_only=True):
+class StopAccessReply(_Api, frozen=True, kw_only=True):
     """How many grants ended, and the milliseconds until each callee had confirmed."""
 
     ended: int
     took_ms: int
 
 
-class GrantMoreRequest(_Api, kw_only=True):
+class GrantMoreRequest(_Api, frozen=True, kw_only=True):
     """Change an installed component's choices; only the difference is granted or revoked."""
 
     component: str
@@ -375,27 +375,27 @@ class GrantMoreRequest(_Api, kw_only=True):
     text: str
 
 
-class UploadRequest(_Api, kw_only=True):
+class UploadRequest(_Api, frozen=True, kw_only=True):
     """A package from a folder: relative paths and base64 contents, at most 16 MiB together."""
 
     files: dict[str, str]
     describe: str = ""
 
 
-class UploadReply(_Api, kw_only=True):
+class UploadReply(_Api, frozen=True, kw_only=True):
     """The unpacked package; its consent screen is at `/api/packages/<digest>`."""
 
     package: str
     name: str
 
 
-class LogReply(_Api, kw_only=True):
+class LogReply(_Api, frozen=True, kw_only=True):
     """The end of a component's own output."""
 
     text: str
 
 
-class PartRow(_Api, kw_only=True):
+class PartRow(_Api, frozen=True, kw_only=True):
     """A process of the box or an instance, for `status` and the doctor."""
 
     name: str
@@ -407,7 +407,7 @@ class PartRow(_Api, kw_only=True):
     level: str = ""
 
 
-class BoxReport(_Api, kw_only=True):
+class BoxReport(_Api, frozen=True, kw_only=True):
     """What runs and what it uses."""
 
     version: str
@@ -417,33 +417,33 @@ class BoxReport(_Api, kw_only=True):
 # Ledger.
 
 
-class EntryRequest(_Api, kw_only=True):
+class EntryRequest(_Api, frozen=True, kw_only=True):
     """Entries that a part wants written; all or none."""
 
     events: tuple[Event, ...]
 
 
-class EntryReply(_Api, kw_only=True):
+class EntryReply(_Api, frozen=True, kw_only=True):
     """The number of the last one written: it is durable."""
 
     last: int
 
 
-class HistoryRow(_Api, kw_only=True):
+class HistoryRow(_Api, frozen=True, kw_only=True):
     """An entry with its sentence for people."""
 
     entry: Entry
     sentence: str
 
 
-class History(_Api, kw_only=True):
+class History(_Api, frozen=True, kw_only=True):
     """Newest first. `next`: pass as `before` to go on, None at the end."""
 
     rows: tuple[HistoryRow, ...]
     next: int | None
 
 
-class Verdict(_Api, kw_only=True):
+class Verdict(_Api, frozen=True, kw_only=True):
     """Whether the ledger is whole; `problem` names what is wrong and where."""
 
     ok: bool
@@ -455,10 +455,11 @@ class Verdict(_Api, kw_only=True):
 # Exports, as the owner sees them.
 
 
-class ExportItem(_Api, kw_only=True):
-    """One export. `state`: waiting (for review), queued, sending, retrying, sent, failed,
+class ExportItem(_Api, frozen=True, kw_only=True):
+    """One export, with its exact bytes.
 
-    unknown, cancelled. `data`: the exact bytes as text, cut at 64 KiB. Times in Unix ms.
+    `state`: waiting (for review), queued, sending, retrying, sent, failed, unknown, cancelled.
+    `data`: the bytes as text, cut at 64 KiB. Times in Unix ms.
     """
 
     id: str
@@ -474,7 +475,7 @@ class ExportItem(_Api, kw_only=True):
     data: str = ""
 
 
-class Exports(_Api, kw_only=True):
+class Exports(_Api, frozen=True, kw_only=True):
     """Newest first."""
 
     exports: tuple[ExportItem, ...]
@@ -483,7 +484,7 @@ class Exports(_Api, kw_only=True):
 # Screens.
 
 
-class OpenReply(_Api, kw_only=True):
+class OpenReply(_Api, frozen=True, kw_only=True):
     """How to show an app: `views` at `/api/apps/<name>/view`, or a page whose frame is `origin`."""
 
     screen: Literal["views", "pages", "none"]
@@ -491,14 +492,14 @@ class OpenReply(_Api, kw_only=True):
     ticket: str = ""
 
 
-class FormPost(_Api, kw_only=True):
+class FormPost(_Api, frozen=True, kw_only=True):
     """Values of a form in a declarative view."""
 
     form: str
     values: dict[str, str]
 
 
-class ManifestReply(_Api, kw_only=True):
+class ManifestReply(_Api, frozen=True, kw_only=True):
     """A manifest as read."""
 
     manifest: Manifest

@@ -14,7 +14,7 @@ from databox.wire.runspec import Limits, WebPort
 MAX_PACKET = 64 * 1024
 
 ListenerKind = Literal["plain", "tls", "outer"]
-"""`plain`: a pair's unix socket; `tls`: the same pair's TLS twin; `outer`: a TCP port of the box."""
+"""`plain`: a pair's unix socket; `tls`: its TLS twin; `outer`: a TCP port of the box."""
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 # From the box to a part.
 
 
-class Listener(_Message, tag="listener", kw_only=True):
+class Listener(_Message, tag="listener", frozen=True, kw_only=True):
     """Descriptor attached: accept on it; whoever connects is `caller`."""
 
     caller: str
@@ -32,14 +32,14 @@ class Listener(_Message, tag="listener", kw_only=True):
     kind: ListenerKind
 
 
-class Unlisten(_Message, tag="unlisten", kw_only=True):
+class Unlisten(_Message, tag="unlisten", frozen=True, kw_only=True):
     """The pair is gone: close its listeners and every open connection of `caller` now."""
 
     caller: str
     callee: str
 
 
-class Route(_Message, tag="route", kw_only=True):
+class Route(_Message, tag="route", frozen=True, kw_only=True):
     """For the switchboard, descriptor attached: a listener inside `caller`'s network namespace.
 
     Each accepted connection is joined to the unix socket `pair` (a callee in the box) or to the
@@ -52,14 +52,14 @@ class Route(_Message, tag="route", kw_only=True):
     outside: str = ""
 
 
-class Unroute(_Message, tag="unroute", kw_only=True):
+class Unroute(_Message, tag="unroute", frozen=True, kw_only=True):
     """For the switchboard: close the listener and all connections of this route now."""
 
     caller: str
     name: str
 
 
-class InstanceState(_Message, tag="instance-state", kw_only=True):
+class InstanceState(_Message, tag="instance-state", frozen=True, kw_only=True):
     """For the manager: how an instance, store or part fares."""
 
     name: str
@@ -67,18 +67,18 @@ class InstanceState(_Message, tag="instance-state", kw_only=True):
     reason: str = ""
 
 
-class Stop(_Message, tag="stop", kw_only=True):
+class Stop(_Message, tag="stop", frozen=True, kw_only=True):
     """Finish what runs, make it durable, and exit."""
 
 
-class Done(_Message, tag="done", kw_only=True):
+class Done(_Message, tag="done", frozen=True, kw_only=True):
     """The answer to a message with this `id`; a descriptor may be attached."""
 
     id: int
     value: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Failed(_Message, tag="failed", kw_only=True):
+class Failed(_Message, tag="failed", frozen=True, kw_only=True):
     """The message with this `id` was refused or went wrong."""
 
     id: int
@@ -92,11 +92,11 @@ FromBox = Listener | Unlisten | Route | Unroute | InstanceState | Stop | Done | 
 # From a part to the box: any part.
 
 
-class Ready(_Message, tag="ready", kw_only=True):
+class Ready(_Message, tag="ready", frozen=True, kw_only=True):
     """The part serves; listeners may be handed to it."""
 
 
-class Connect(_Message, tag="connect", kw_only=True):
+class Connect(_Message, tag="connect", frozen=True, kw_only=True):
     """Give me a connection to `callee`; the answer carries the descriptor."""
 
     id: int
@@ -106,7 +106,7 @@ class Connect(_Message, tag="connect", kw_only=True):
 # From the gateway only.
 
 
-class Setup(_Message, tag="setup", kw_only=True):
+class Setup(_Message, tag="setup", frozen=True, kw_only=True):
     """Make the owner's keys. Answer: `SetupDone`."""
 
     id: int
@@ -115,14 +115,14 @@ class Setup(_Message, tag="setup", kw_only=True):
     mode: Literal["locked", "automatic"]
 
 
-class Unlock(_Message, tag="unlock", kw_only=True):
+class Unlock(_Message, tag="unlock", frozen=True, kw_only=True):
     """Unwrap the box key by the passphrase and start the rest. Answer: null."""
 
     id: int
     passphrase: str
 
 
-class Recover(_Message, tag="recover", kw_only=True):
+class Recover(_Message, tag="recover", frozen=True, kw_only=True):
     """Unwrap the box key by the recovery code and wrap it by a new passphrase. Answer: null."""
 
     id: int
@@ -130,14 +130,14 @@ class Recover(_Message, tag="recover", kw_only=True):
     passphrase: str
 
 
-class Dial(_Message, tag="dial", kw_only=True):
+class Dial(_Message, tag="dial", frozen=True, kw_only=True):
     """Connect to an instance's own web port; the answer carries the descriptor."""
 
     id: int
     instance: str
 
 
-class BoxStatus(_Message, tag="box-status", kw_only=True):
+class BoxStatus(_Message, tag="box-status", frozen=True, kw_only=True):
     """Which state the box is in. Answer: `BoxState`."""
 
     id: int
@@ -146,21 +146,28 @@ class BoxStatus(_Message, tag="box-status", kw_only=True):
 # From the manager only.
 
 
-class EnsureStore(_Message, tag="ensure-store", kw_only=True):
+class EnsureStore(_Message, tag="ensure-store", frozen=True, kw_only=True):
     """Make the store's folder and key if they are not there, and serve it on demand."""
 
     id: int
     store: str
 
 
-class ForgetStore(_Message, tag="forget-store", kw_only=True):
+class ForgetStore(_Message, tag="forget-store", frozen=True, kw_only=True):
     """Destroy the store's key, then its files."""
 
     id: int
     store: str
 
 
-class EnsurePair(_Message, tag="ensure-pair", kw_only=True):
+class RestartStore(_Message, tag="restart-store", frozen=True, kw_only=True):
+    """Kill a store that did not confirm a revocation in time; back up, it reads the epoch."""
+
+    id: int
+    store: str
+
+
+class EnsurePair(_Message, tag="ensure-pair", frozen=True, kw_only=True):
     """Let `caller` reach `callee`."""
 
     id: int
@@ -168,7 +175,7 @@ class EnsurePair(_Message, tag="ensure-pair", kw_only=True):
     callee: str
 
 
-class DropPair(_Message, tag="drop-pair", kw_only=True):
+class DropPair(_Message, tag="drop-pair", frozen=True, kw_only=True):
     """End the pair and its open connections. Answered when they are closed."""
 
     id: int
@@ -176,7 +183,7 @@ class DropPair(_Message, tag="drop-pair", kw_only=True):
     callee: str
 
 
-class StartInstance(_Message, tag="start-instance", kw_only=True):
+class StartInstance(_Message, tag="start-instance", frozen=True, kw_only=True):
     """Run a component of an adopted package until told otherwise; restart it when it falls."""
 
     id: int
@@ -194,21 +201,21 @@ class StartInstance(_Message, tag="start-instance", kw_only=True):
     once: bool = False
 
 
-class StopInstance(_Message, tag="stop-instance", kw_only=True):
+class StopInstance(_Message, tag="stop-instance", frozen=True, kw_only=True):
     """Stop it and keep it stopped."""
 
     id: int
     name: str
 
 
-class RemoveInstance(_Message, tag="remove-instance", kw_only=True):
+class RemoveInstance(_Message, tag="remove-instance", frozen=True, kw_only=True):
     """Stop it and delete its `/var` and its peers' folder."""
 
     id: int
     name: str
 
 
-class AdoptPackage(_Message, tag="adopt-package", kw_only=True):
+class AdoptPackage(_Message, tag="adopt-package", frozen=True, kw_only=True):
     """Unpack, check and compile an upload in a throw-away sandbox. Answer: `Adopted`.
 
     `upload` is the name of a tar file in the manager's `inbox` folder; `bundled` the name of a
@@ -221,7 +228,7 @@ class AdoptPackage(_Message, tag="adopt-package", kw_only=True):
     install: tuple[str, ...] = ()
 
 
-class Describe(_Message, tag="describe", kw_only=True):
+class Describe(_Message, tag="describe", frozen=True, kw_only=True):
     """Run the package's file in an empty sandbox in describe mode. Answer: `Described`."""
 
     id: int
@@ -229,20 +236,20 @@ class Describe(_Message, tag="describe", kw_only=True):
     file: str
 
 
-class RemovePackage(_Message, tag="remove-package", kw_only=True):
+class RemovePackage(_Message, tag="remove-package", frozen=True, kw_only=True):
     """Delete an adopted package that nothing uses."""
 
     id: int
     package: str
 
 
-class InstanceStats(_Message, tag="instance-stats", kw_only=True):
+class InstanceStats(_Message, tag="instance-stats", frozen=True, kw_only=True):
     """Answer: list of `Stat`, for everything that runs."""
 
     id: int
 
 
-class Tail(_Message, tag="tail", kw_only=True):
+class Tail(_Message, tag="tail", frozen=True, kw_only=True):
     """The end of an instance's own output, at most 32 KiB. Answer: text."""
 
     id: int
@@ -255,6 +262,7 @@ FromManager = (
     | Connect
     | EnsureStore
     | ForgetStore
+    | RestartStore
     | EnsurePair
     | DropPair
     | StartInstance
@@ -276,6 +284,7 @@ FromPart = (
     | BoxStatus
     | EnsureStore
     | ForgetStore
+    | RestartStore
     | EnsurePair
     | DropPair
     | StartInstance
@@ -292,20 +301,20 @@ FromPart = (
 # Answers inside `Done.value`.
 
 
-class SetupDone(_Message, kw_only=True):
+class SetupDone(_Message, frozen=True, kw_only=True):
     """The recovery code, shown to the owner once and kept by nobody."""
 
     recovery_code: str
 
 
-class BoxState(_Message, kw_only=True):
+class BoxState(_Message, frozen=True, kw_only=True):
     """`new`: no owner yet; `locked`: keys are wrapped; `starting`, `running`, `failing`."""
 
     state: Literal["new", "locked", "starting", "running", "failing"]
     detail: str = ""
 
 
-class Adopted(_Message, kw_only=True):
+class Adopted(_Message, frozen=True, kw_only=True):
     """Where the package is: its content digest, and the files at its top that describe it."""
 
     digest: str
@@ -313,13 +322,13 @@ class Adopted(_Message, kw_only=True):
     files: tuple[str, ...]
 
 
-class Described(_Message, kw_only=True):
+class Described(_Message, frozen=True, kw_only=True):
     """The manifest that an app file printed in describe mode, as JSON text."""
 
     manifest: str
 
 
-class Stat(_Message, kw_only=True):
+class Stat(_Message, frozen=True, kw_only=True):
     """What one process or instance uses. `memory`: PSS in bytes; `cpu`: seconds so far."""
 
     name: str

@@ -30,7 +30,7 @@ class DataboxError(Exception):
         self.remedy = remedy
 
     def as_json(self) -> dict[str, Any]:
-        """The error as clients receive it: `{"error": {code, message, field?, found?, remedy?}}`."""
+        """What clients receive: `{"error": {code, message, field?, found?, remedy?}}`."""
         parts = {
             "code": self.code,
             "message": self.message,

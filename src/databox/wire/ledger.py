@@ -18,14 +18,14 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pass
 
 
-class BoxStarted(_Entry, tag="box-started", kw_only=True):
+class BoxStarted(_Entry, tag="box-started", frozen=True, kw_only=True):
     """The box was unlocked and its parts run."""
 
     version: str
     clean: bool
 
 
-class Login(_Entry, tag="login", kw_only=True):
+class Login(_Entry, tag="login", frozen=True, kw_only=True):
     """Somebody proved who they are, or failed to; `session` is a short name of the session."""
 
     user: str
@@ -34,7 +34,7 @@ class Login(_Entry, tag="login", kw_only=True):
     session: str = ""
 
 
-class Installed(_Entry, tag="installed", kw_only=True):
+class Installed(_Entry, tag="installed", frozen=True, kw_only=True):
     """A component was installed from the package with this digest."""
 
     component: str
@@ -45,14 +45,14 @@ class Installed(_Entry, tag="installed", kw_only=True):
     signer: str
 
 
-class Uninstalled(_Entry, tag="uninstalled", kw_only=True):
+class Uninstalled(_Entry, tag="uninstalled", frozen=True, kw_only=True):
     """A component was removed; `kept`: its data stayed."""
 
     component: str
     kept: bool
 
 
-class Consent(_Entry, tag="consent", kw_only=True):
+class Consent(_Entry, tag="consent", frozen=True, kw_only=True):
     """The owner agreed; `text` is exactly what the consent screen said, `choices` its JSON."""
 
     component: str
@@ -61,7 +61,7 @@ class Consent(_Entry, tag="consent", kw_only=True):
     user: str
 
 
-class Granted(_Entry, tag="granted", kw_only=True):
+class Granted(_Entry, tag="granted", frozen=True, kw_only=True):
     """A grant was made: `client` may do these `routes` on `target`, under these caveats."""
 
     grant: str
@@ -71,7 +71,7 @@ class Granted(_Entry, tag="granted", kw_only=True):
     caveats: tuple[str, ...]
 
 
-class Revoked(_Entry, tag="revoked", kw_only=True):
+class Revoked(_Entry, tag="revoked", frozen=True, kw_only=True):
     """A grant ended. `why`: by the owner, uninstall, expiry, narrowed."""
 
     grant: str
@@ -80,7 +80,7 @@ class Revoked(_Entry, tag="revoked", kw_only=True):
     why: str
 
 
-class TokenMinted(_Entry, tag="token", kw_only=True):
+class TokenMinted(_Entry, tag="token", frozen=True, kw_only=True):
     """The arbiter minted a token under a grant."""
 
     grant: str
@@ -90,7 +90,7 @@ class TokenMinted(_Entry, tag="token", kw_only=True):
     path: str
 
 
-class Refused(_Entry, tag="refused", kw_only=True):
+class Refused(_Entry, tag="refused", frozen=True, kw_only=True):
     """Somebody asked and was told no; equal refusals within a minute are one line with a count."""
 
     client: str
@@ -101,7 +101,7 @@ class Refused(_Entry, tag="refused", kw_only=True):
     count: int = 1
 
 
-class ExportIntent(_Entry, tag="export-intent", kw_only=True):
+class ExportIntent(_Entry, tag="export-intent", frozen=True, kw_only=True):
     """Written before anything is sent: these bytes are about to leave for this address."""
 
     export: str
@@ -112,7 +112,7 @@ class ExportIntent(_Entry, tag="export-intent", kw_only=True):
     grant: str
 
 
-class ExportOutcome(_Entry, tag="export-outcome", kw_only=True):
+class ExportOutcome(_Entry, tag="export-outcome", frozen=True, kw_only=True):
     """How it went: `sent`, `failed`, `unknown`, `cancelled`, `refused`."""
 
     export: str
@@ -123,7 +123,7 @@ class ExportOutcome(_Entry, tag="export-outcome", kw_only=True):
     detail: str = ""
 
 
-class Egress(_Entry, tag="egress", kw_only=True):
+class Egress(_Entry, tag="egress", frozen=True, kw_only=True):
     """A component's connections to one outside name since the last such line."""
 
     component: str
@@ -133,7 +133,7 @@ class Egress(_Entry, tag="egress", kw_only=True):
     received: int
 
 
-class StoreHead(_Entry, tag="store-head", kw_only=True):
+class StoreHead(_Entry, tag="store-head", frozen=True, kw_only=True):
     """The head of a store's own chain of access records; hex, and how many records it covers."""
 
     store: str
@@ -141,7 +141,7 @@ class StoreHead(_Entry, tag="store-head", kw_only=True):
     records: int
 
 
-class Access(_Entry, tag="access", kw_only=True):
+class Access(_Entry, tag="access", frozen=True, kw_only=True):
     """A summary of accesses since the last one: one line per client, stream, exactness, operation.
 
     `operation`: read, write, subscribe, refuse. `earliest`, `latest`: of the data touched, Unix ms.
@@ -160,7 +160,7 @@ class Access(_Entry, tag="access", kw_only=True):
     latest: int | None = None
 
 
-class Lifecycle(_Entry, tag="lifecycle", kw_only=True):
+class Lifecycle(_Entry, tag="lifecycle", frozen=True, kw_only=True):
     """A component or part crashed, was restarted, paused or stopped."""
 
     component: str

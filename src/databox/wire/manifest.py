@@ -26,13 +26,11 @@ Exactness = Annotated[str, Meta(pattern=r"^(raw|PT1M|PT1H)$")]
 """`raw`, or closed windows of a minute or an hour: an ISO 8601 duration."""
 
 
-class _Part(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"
-):
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     pass
 
 
-class SourceAsk(_Part, kw_only=True):
+class SourceAsk(_Part, frozen=True, kw_only=True):
     """One data source that the component asks to see, or to act on.
 
     `type` matches the `hasType` of a data source. `exact`: the finest that is of use and the
@@ -55,7 +53,7 @@ class SourceAsk(_Part, kw_only=True):
     min: int | None = None
 
 
-class SourceOffer(_Part, kw_only=True):
+class SourceOffer(_Part, frozen=True, kw_only=True):
     """One data source that a driver provides, registered in its store's catalogue by the driver."""
 
     id: Line
@@ -66,7 +64,7 @@ class SourceOffer(_Part, kw_only=True):
     actuator: bool = False
 
 
-class ExportAsk(_Part, kw_only=True):
+class ExportAsk(_Part, frozen=True, kw_only=True):
     """One exact URL the component asks to send to. `reply`: it also asks to see the answer."""
 
     url: Text
@@ -76,14 +74,14 @@ class ExportAsk(_Part, kw_only=True):
     idempotent: bool = False
 
 
-class OutsideAsk(_Part, kw_only=True):
+class OutsideAsk(_Part, frozen=True, kw_only=True):
     """Outside hosts that a driver asks to reach. `urls`: origins such as `https://api.example`."""
 
     urls: tuple[Line, ...]
     description: Text = ""
 
 
-class Run(_Part, kw_only=True):
+class Run(_Part, frozen=True, kw_only=True):
     """How the component is started; no shell, no expansion."""
 
     command: tuple[str, ...]
@@ -105,7 +103,7 @@ class Run(_Part, kw_only=True):
         return WebPort(port=self.port, scheme=self.scheme, ready=self.ready)
 
 
-class Package2017(_Part, kw_only=True):
+class Package2017(_Part, frozen=True, kw_only=True):
     """A bundle of wishes in a manifest of 2017, chosen as a whole."""
 
     id: Line
@@ -121,7 +119,7 @@ class Package2017(_Part, kw_only=True):
     enabled: bool = False
 
 
-class Manifest(_Part, kw_only=True):
+class Manifest(_Part, frozen=True, kw_only=True):
     """A component's own statement. Everything shown from it is quoted as the maker's words."""
 
     name: str

@@ -13,7 +13,7 @@ class _Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pass
 
 
-class SourceChoice(_Choice, kw_only=True):
+class SourceChoice(_Choice, frozen=True, kw_only=True):
     """The owner's answer to one ask. `store` and `source` name the picked source; both empty: none.
 
     `since`: nothing older than this, Unix ms, None for all; `until`: the grant ends then, Unix
@@ -29,7 +29,7 @@ class SourceChoice(_Choice, kw_only=True):
     act: bool = False
 
 
-class ExportChoice(_Choice, kw_only=True):
+class ExportChoice(_Choice, frozen=True, kw_only=True):
     """The owner's answer to one destination."""
 
     url: str
@@ -37,14 +37,14 @@ class ExportChoice(_Choice, kw_only=True):
     until: int | None = None
 
 
-class Choices(_Choice, kw_only=True):
+class Choices(_Choice, frozen=True, kw_only=True):
     """All answers to one manifest."""
 
     sources: tuple[SourceChoice, ...] = ()
     exports: tuple[ExportChoice, ...] = ()
 
 
-class Sla(_Choice, kw_only=True):
+class Sla(_Choice, frozen=True, kw_only=True):
     """The agreement that an installed component runs under. `agreed`: Unix ms; `text`: as shown."""
 
     manifest: Manifest

@@ -19,7 +19,7 @@ class _View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pass
 
 
-class Line(_View, kw_only=True):
+class Line(_View, frozen=True, kw_only=True):
     """One line of a chart: `t` in ms since 1970, `v` values, None for a gap; equally long."""
 
     label: Label
@@ -27,7 +27,7 @@ class Line(_View, kw_only=True):
     v: Annotated[list[float | None], Meta(max_length=20_000)]
 
 
-class Series(_View, tag="series", kw_only=True):
+class Series(_View, tag="series", frozen=True, kw_only=True):
     """Lines over time. `unit` stands on the axis."""
 
     title: Label = ""
@@ -35,7 +35,7 @@ class Series(_View, tag="series", kw_only=True):
     lines: Annotated[list[Line], Meta(max_length=16)]
 
 
-class Bars(_View, tag="bars", kw_only=True):
+class Bars(_View, tag="bars", frozen=True, kw_only=True):
     """One bar a label."""
 
     title: Label = ""
@@ -44,7 +44,7 @@ class Bars(_View, tag="bars", kw_only=True):
     values: Annotated[list[float], Meta(max_length=500)]
 
 
-class Row(_View, kw_only=True):
+class Row(_View, frozen=True, kw_only=True):
     """One line of a list: main text, smaller text, and a value at its end."""
 
     text: Text
@@ -52,14 +52,14 @@ class Row(_View, kw_only=True):
     value: Label = ""
 
 
-class Rows(_View, tag="list", kw_only=True):
+class Rows(_View, tag="list", frozen=True, kw_only=True):
     """Lines of text."""
 
     title: Label = ""
     rows: Annotated[list[Row], Meta(max_length=1000)]
 
 
-class Table(_View, tag="table", kw_only=True):
+class Table(_View, tag="table", frozen=True, kw_only=True):
     """Columns and rows of short texts."""
 
     title: Label = ""
@@ -67,7 +67,7 @@ class Table(_View, tag="table", kw_only=True):
     rows: Annotated[list[list[Text]], Meta(max_length=1000)]
 
 
-class Place(_View, kw_only=True):
+class Place(_View, frozen=True, kw_only=True):
     """A point on a map, degrees WGS 84; `radius` in metres says how exact it is."""
 
     lat: Annotated[float, Meta(ge=-90, le=90)]
@@ -76,21 +76,21 @@ class Place(_View, kw_only=True):
     radius: float = 0
 
 
-class Map(_View, tag="map", kw_only=True):
+class Map(_View, tag="map", frozen=True, kw_only=True):
     """Places on an outline map."""
 
     title: Label = ""
     places: Annotated[list[Place], Meta(max_length=5000)]
 
 
-class Words(_View, tag="text", kw_only=True):
+class Words(_View, tag="text", frozen=True, kw_only=True):
     """Prose; `style` is its weight on the page."""
 
     text: Text
     style: Literal["normal", "large", "note", "warning"] = "normal"
 
 
-class Field(_View, kw_only=True):
+class Field(_View, frozen=True, kw_only=True):
     """An input of a form."""
 
     name: Label
@@ -100,7 +100,7 @@ class Field(_View, kw_only=True):
     choices: list[Label] = []
 
 
-class Form(_View, tag="form", kw_only=True):
+class Form(_View, tag="form", frozen=True, kw_only=True):
     """Inputs and one button; the shell posts the values back to the app under `name`."""
 
     name: Label
@@ -109,14 +109,14 @@ class Form(_View, tag="form", kw_only=True):
     button: Label = "Send"
 
 
-class Picture(_View, kw_only=True):
+class Picture(_View, frozen=True, kw_only=True):
     """A picture from the box: a data URL of a PNG, JPEG or WebP, bounded by the whole screen."""
 
     image: Annotated[str, Meta(pattern=r"^data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]*$")]
     label: Label = ""
 
 
-class Gallery(_View, tag="gallery", kw_only=True):
+class Gallery(_View, tag="gallery", frozen=True, kw_only=True):
     """Pictures side by side."""
 
     title: Label = ""
@@ -126,7 +126,7 @@ class Gallery(_View, tag="gallery", kw_only=True):
 View = Series | Bars | Rows | Table | Map | Words | Form | Gallery
 
 
-class Screen(_View, kw_only=True):
+class Screen(_View, frozen=True, kw_only=True):
     """What an app shows now. `invented`: drawn from invented data, since nothing is allowed yet."""
 
     title: Label = ""

@@ -1,0 +1,67 @@
+"""Who can reach what, over the whole graph of grants: the facts on top of each consent screen.
+
+Nodes are component names, stores and outside places. An app that writes to a source whose driver
+talks outside can reach that driver's hosts; an app that reads what another app may send out is
+told of in that app's own line.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from databox.wire.api import Grant
+from databox.wire.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """An outside place that data can get to. `through`: the driver in between, if any."""
+
+    host: str
+    through: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.host} (through {self.through})" if self.through else self.host
+
+
+def host_of(url: str) -> str:
+    """The host of an address, with the port when it is not the usual one; never raises."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "an unusable address"
+    host = parts.hostname or "an unusable address"
+    return f"{host}:{port}" if port not in (None, 443) else host
+
+
+def outside(manifest: Manifest) -> tuple[str, ...]:
+    """The hosts that a driver's manifest names."""
+    urls = [url for ask in manifest.external_whitelist for url in ask.urls]
+    return tuple(dict.fromkeys(host_of(url) for url in urls))
+
+
+def reaches(
+    name: str, grants: Iterable[Grant], manifests: Mapping[str, Manifest]
+) -> tuple[Reach, ...]:
+    """Every outside place to which `name` can get data, by itself or through a driver."""
+    found: dict[Reach, None] = {}
+    if name in manifests:
+        for host in outside(manifests[name]):
+            found[Reach(host)] = None
+    for grant in grants:
+        if grant.client != name:
+            continue
+        for url in grant.destinations:
+            found[Reach(host_of(url))] = None
+        driver = grant.target.removesuffix("-store")
+        if grant.kind == "act" and driver in manifests:
+            for host in outside(manifests[driver]):
+                found[Reach(host, driver)] = None
+    return tuple(found)
+
+
+def headline(places: Iterable[Reach]) -> str:
+    """The computed sentence: where data of this component can go."""
+    hosts = [str(place) for place in places]
+    return f"Sends to {', '.join(hosts)}" if hosts else "Stays on your box"
