@@ -1,0 +1,340 @@
+"""Installs, changes and removes components, in an order that a crash at any point can not spoil.
+
+Order of an installation: the choices are checked; the consent is written to the ledger; the
+component is remembered as not whole; keys, store, grants and pairs are made; it is started; it is
+remembered as whole. What is found not whole at the next start is taken back.
+"""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from databox.kit.clock import Clock
+from databox.kit.control import Control
+from databox.manager import plan
+from databox.manager.environment import environment
+from databox.manager.peers import Peers, end_all
+from databox.manager.sources import SourceBook
+from databox.manager.state import Installed, Package, State
+from databox.wire import api, control, ledger
+from databox.wire.errors import BadRequest, Conflict
+from databox.wire.manifest import Manifest
+from databox.wire.names import ComponentName, store_of
+from databox.wire.sla import Choices, Sla
+
+
+class Installer:
+    """Carries out what the plan decides. One change at a time."""
+
+    def __init__(
+        self, state: State, box: Control, peers: Peers, sources: SourceBook, clock: Clock
+    ) -> None:
+        self._state = state
+        self._box = box
+        self._peers = peers
+        self._sources = sources
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def install(self, package: Package, request: api.InstallRequest, user: str) -> Installed:
+        """Install a package under the owner's choices.
+
+        Raises:
+            Conflict: something with this name is installed.
+            BadRequest: the choices do not fit the manifest.
+        """
+        async with self._turn:
+            manifest = package.manifest
+            if self._state.find(manifest.name):
+                raise Conflict(
+                    "something with this name is installed already",
+                    code="installed-already",
+                    field="name",
+                    found=manifest.name,
+                    remedy="Uninstall it first, or change its choices",
+                )
+            _runnable(manifest)
+            now = self._clock.now()
+            wanted = plan.grants(manifest, request.choices, await self._sources.rows(), now)
+            sla = Sla(
+                manifest=manifest,
+                package=package.digest,
+                choices=request.choices,
+                agreed=now,
+                text=request.text,
+            )
+            key = base64.b64encode(secrets.token_bytes(32)).decode()
+            installed = Installed(sla=sla, arbiter_key=key, whole=False)
+            await self._peers.record(_entry(package), _consent(sla, user))
+            self._state.put(installed)
+            try:
+                await self._set_up(installed, wanted)
+            except BaseException:
+                await asyncio.shield(self._take_back(installed))
+                raise
+            whole = _whole(installed)
+            self._state.put(whole)
+            return whole
+
+    async def change(self, name: str, request: api.GrantMoreRequest, user: str) -> Installed:
+        """Put new choices in force: only the difference is granted or ended, then it restarts.
+
+        Raises:
+            NotFound: nothing with this name is installed.
+            BadRequest: the choices do not fit the manifest.
+        """
+        async with self._turn:
+            installed = self._state.get(name)
+            now = self._clock.now()
+            rows = await self._sources.rows()
+            wanted = plan.grants(installed.manifest, request.choices, rows, now)
+            sla = msgspec.structs.replace(
+                installed.sla, choices=request.choices, agreed=now, text=request.text
+            )
+            changed = Installed(sla=sla, arbiter_key=installed.arbiter_key, whole=True)
+            await self._peers.record(_consent(sla, user))
+            present = [g for g in await self._peers.grants() if g.client == name]
+            kept, over = _difference(present, wanted)
+            await self._end(over)
+            self._state.put(changed)
+            for request_ in wanted:
+                if _shape(request_) not in kept:
+                    await self._peers.grant(request_)
+            await self._pairs(name, wanted)
+            await self._start(changed, wanted)
+            return changed
+
+    async def stop_access(self, request: api.StopAccessRequest) -> api.StopAccessReply:
+        """End the named grants, and take them out of the SLAs so that no restart brings them back.
+
+        Raises:
+            BadRequest: nothing was named.
+        """
+        if not (request.grant or request.component or request.store):
+            raise BadRequest("name a grant, a component or a source", field="grant")
+        async with self._turn:
+            over = [g for g in await self._peers.grants() if _named(g, request)]
+            took = await self._end(over)
+            for grant in over:
+                self._without(grant)
+            return api.StopAccessReply(ended=len(over), took_ms=took)
+
+    async def uninstall(self, name: str, *, keep: bool) -> None:
+        """Remove a component: its access first, then the process, then what it stored.
+
+        Raises:
+            NotFound: nothing with this name is installed.
+        """
+        async with self._turn:
+            installed = self._state.get(name)
+            await self._peers.record(ledger.Uninstalled(component=name, kept=keep))
+            await self._remove(installed, keep=keep)
+
+    async def restart(self, name: str) -> None:
+        """Start a component anew with its present choices.
+
+        Raises:
+            NotFound: nothing with this name is installed.
+        """
+        async with self._turn:
+            installed = self._state.get(name)
+            await self._start(installed, await self._wanted(installed))
+
+    async def reconcile(self) -> None:
+        """After a start: take back what is half installed, and run everything else."""
+        async with self._turn:
+            for installed in self._state.all():
+                if not installed.whole:
+                    await self._take_back(installed)
+            for installed in self._state.all():
+                await self._resume(installed)
+
+    async def _resume(self, installed: Installed) -> None:
+        wanted = await self._wanted(installed)
+        if installed.manifest.databox_type == "driver":
+            await self._store(installed.name)
+        await self._pairs(installed.name, wanted)
+        await self._start(installed, wanted)
+
+    async def _wanted(self, installed: Installed) -> tuple[api.GrantRequest, ...]:
+        """The grants that are in force now, as requests: the SLA is only what was agreed."""
+        present = await self._peers.grants()
+        return tuple(_as_request(g) for g in present if g.client == installed.name)
+
+    async def _set_up(self, installed: Installed, wanted: Sequence[api.GrantRequest]) -> None:
+        manifest = installed.manifest
+        await self._peers.know(manifest.name, manifest.databox_type, installed.arbiter_key)
+        if manifest.databox_type == "driver":
+            await self._store(manifest.name)
+        for request in wanted:
+            await self._peers.grant(request)
+        await self._pairs(manifest.name, wanted)
+        await self._start(installed, wanted)
+
+    async def _store(self, driver: str) -> None:
+        """Make a driver's store, and let the manager see its catalogue and the owner its data."""
+        store = store_of(ComponentName(driver))
+        await self._box.ask(control.EnsureStore(id=0, store=store))
+        known = {(g.client, g.target) for g in await self._peers.grants()}
+        if ("manager", store) not in known:
+            await self._peers.grant(plan.manager_grant(store))
+        for caller in ("manager", "gateway"):
+            await self._box.ask(control.EnsurePair(id=0, caller=caller, callee=store))
+
+    async def _pairs(self, name: str, wanted: Sequence[api.GrantRequest]) -> None:
+        for peer in plan.peers(name, wanted):
+            await self._box.ask(control.EnsurePair(id=0, caller=name, callee=peer))
+
+    async def _start(self, installed: Installed, wanted: Sequence[api.GrantRequest]) -> None:
+        manifest = installed.manifest
+        assert manifest.run is not None, "checked before anything was installed"
+        variables = environment(manifest, installed.choices, await self._sources.rows(), wanted)
+        await self._box.ask(
+            control.StartInstance(
+                id=0,
+                name=manifest.name,
+                kind=manifest.databox_type,
+                package=installed.sla.package,
+                command=manifest.run.command,
+                environment=variables,
+                arbiter_key=installed.arbiter_key,
+                peers=plan.peers(manifest.name, wanted),
+                outside=tuple(url for ask in manifest.external_whitelist for url in ask.urls),
+                web=manifest.run.web(),
+                proc=manifest.run.proc,
+                limits=manifest.run.limits,
+                once=manifest.run.schedule == "once",
+            )
+        )
+
+    async def _end(self, grants: Sequence[api.Grant]) -> int:
+        """End grants everywhere; pairs that no grant needs any more go too."""
+        silent, took = await end_all(self._peers, grants)
+        left = {(g.client, g.target) for g in await self._peers.grants()}
+        for client, target in {(g.client, g.target) for g in grants} - left:
+            await self._box.ask(control.DropPair(id=0, caller=client, callee=target))
+        for target in silent:
+            if target != plan.EXPORT_SERVICE:
+                await self._box.ask(control.RestartStore(id=0, store=target))
+        return took
+
+    def _without(self, grant: api.Grant) -> None:
+        """Take an ended grant out of the component's choices."""
+        installed = self._state.find(grant.client)
+        if installed is None:
+            return
+        choices = installed.choices
+        if grant.kind == "export":
+            choices = msgspec.structs.replace(choices, exports=())
+        else:
+            left = tuple(
+                choice
+                for choice in choices.sources
+                if (choice.store, choice.source) != (grant.target, grant.source)
+            )
+            choices = msgspec.structs.replace(choices, sources=left)
+        sla = msgspec.structs.replace(installed.sla, choices=choices)
+        self._state.put(
+            Installed(sla=sla, arbiter_key=installed.arbiter_key, whole=installed.whole)
+        )
+
+    async def _take_back(self, installed: Installed) -> None:
+        await self._remove(installed, keep=False)
+
+    async def _remove(self, installed: Installed, *, keep: bool) -> None:
+        name = installed.name
+        store = store_of(ComponentName(name))
+        over = [g for g in await self._peers.grants() if name == g.client or store == g.target]
+        await self._end([g for g in over if not (keep and g.client != name)])
+        await self._box.ask(control.RemoveInstance(id=0, name=name))
+        await self._box.ask(control.DropPair(id=0, caller=name, callee="arbiter"))
+        await self._peers.forget(name)
+        if installed.manifest.databox_type == "driver" and not keep:
+            for caller in ("manager", "gateway"):
+                await self._box.ask(control.DropPair(id=0, caller=caller, callee=store))
+            await self._box.ask(control.ForgetStore(id=0, store=store))
+            self._sources.drop(store)
+        self._state.remove(name)
+
+
+def _runnable(manifest: Manifest) -> None:
+    if manifest.run is None:
+        raise BadRequest(
+            "the manifest does not say how to run it",
+            code="no-run",
+            field="run",
+            remedy='Add "run": {"command": ["python3", "main.py"]}, or a Dockerfile',
+        )
+
+
+def _whole(installed: Installed) -> Installed:
+    return Installed(sla=installed.sla, arbiter_key=installed.arbiter_key, whole=True)
+
+
+def _entry(package: Package) -> ledger.Installed:
+    manifest = package.manifest
+    return ledger.Installed(
+        component=manifest.name,
+        kind=manifest.databox_type,
+        title=manifest.display,
+        version=manifest.version,
+        package=package.digest,
+        signer=package.signer,
+    )
+
+
+def _consent(sla: Sla, user: str) -> ledger.Consent:
+    return ledger.Consent(
+        component=sla.manifest.name,
+        text=sla.text,
+        choices=msgspec.json.encode(sla.choices).decode(),
+        user=user,
+    )
+
+
+_Shape = tuple[str, str, str, tuple[str, ...], tuple[str, ...]]
+
+
+def _shape(grant: api.Grant | api.GrantRequest) -> _Shape:
+    """What makes two grants the same."""
+    return (grant.target, grant.kind, grant.source, grant.caveats, grant.destinations)
+
+
+def _difference(
+    present: Sequence[api.Grant], wanted: Sequence[api.GrantRequest]
+) -> tuple[set[_Shape], list[api.Grant]]:
+    """The shapes that stay, and the grants that end."""
+    shapes = {_shape(request) for request in wanted}
+    over = [grant for grant in present if _shape(grant) not in shapes]
+    return {_shape(grant) for grant in present} & shapes, over
+
+
+def _as_request(grant: api.Grant) -> api.GrantRequest:
+    return api.GrantRequest(
+        client=grant.client,
+        target=grant.target,
+        kind=grant.kind,
+        routes=(),
+        caveats=grant.caveats,
+        source=grant.source,
+        exact=grant.exact,
+        since=grant.since,
+        until=grant.until,
+        destinations=grant.destinations,
+    )
+
+
+def _named(grant: api.Grant, request: api.StopAccessRequest) -> bool:
+    """Whether the request names this grant; a driver's own store and our parts are never meant."""
+    if grant.kind in ("own", "part"):
+        return False
+    if request.grant:
+        return grant.id == request.grant
+    if request.component and grant.client != request.component:
+        return False
+    if request.store and grant.target != request.store:
+        return False
+    return not request.source or grant.source == request.source

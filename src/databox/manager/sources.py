@@ -1,0 +1,62 @@
+"""The data sources on the box, as the stores' catalogues list them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from databox.manager.peers import Peers
+from databox.wire.api import SourceRow
+from databox.wire.names import ComponentName, store_of
+
+_DESCRIPTION = "urn:X-hypercat:rels:hasDescription:en"
+_DATABOX = "urn:X-databox:rels:"
+
+
+class SourceBook:
+    """Asks every store of an installed driver for its catalogue.
+
+    Remembers the last good answer, so that a store that restarts does not empty a picker.
+    """
+
+    def __init__(self, peers: Peers, drivers: Callable[[], Iterable[str]]) -> None:
+        self._peers = peers
+        self._drivers = drivers
+        self._known: dict[str, tuple[SourceRow, ...]] = {}
+
+    async def rows(self) -> tuple[SourceRow, ...]:
+        """Every source, by store and id."""
+        drivers = sorted(self._drivers())
+        stores = [store_of(ComponentName(driver)) for driver in drivers]
+        catalogues = await asyncio.gather(*(self._peers.catalogue(store) for store in stores))
+        for driver, store, items in zip(drivers, stores, catalogues, strict=True):
+            if items:
+                self._known[store] = tuple(row(store, driver, item) for item in items)
+        return tuple(each for store in stores for each in self._known.get(store, ()))
+
+    def drop(self, store: str) -> None:
+        """Forget a store that was deleted."""
+        self._known.pop(store, None)
+
+
+def row(store: str, driver: str, item: dict[str, Any]) -> SourceRow:
+    """One catalogue item as a row; absent relations are empty."""
+    pairs = {
+        pair.get("rel"): pair.get("val")
+        for pair in item.get("item-metadata", [])
+        if isinstance(pair, dict)
+    }
+
+    def text(rel: str) -> str:
+        return str(pairs.get(rel) or "")
+
+    return SourceRow(
+        store=store,
+        id=text(f"{_DATABOX}hasDatasourceid"),
+        type=text(f"{_DATABOX}hasType"),
+        description=text(_DESCRIPTION),
+        unit=text(f"{_DATABOX}hasUnit"),
+        vendor=text(f"{_DATABOX}hasVendor"),
+        store_type=text(f"{_DATABOX}hasStoreType"),
+        actuator=pairs.get(f"{_DATABOX}isActuator") is True,
+        driver=driver,
+    )
