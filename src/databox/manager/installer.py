@@ -23,7 +23,7 @@ from databox.wire import api, control, ledger
 from databox.wire.errors import BadRequest, Conflict
 from databox.wire.manifest import Manifest
 from databox.wire.names import ComponentName, store_of
-from databox.wire.sla import Choices, Sla
+from databox.wire.sla import Sla
 
 
 class Installer:

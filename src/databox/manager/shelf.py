@@ -1,0 +1,166 @@
+"""Where packages come from: the ones that came with the release, and uploads."""
+
+import base64
+import binascii
+import io
+import secrets
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import msgspec
+
+from databox.kit.control import Control
+from databox.manager.state import Package, State
+from databox.wire import api, control, manifest
+from databox.wire.errors import BadRequest, NotFound, TooLarge
+
+MAX_UPLOAD = 16 * 1024 * 1024
+MAX_FILES = 2000
+MANIFEST_FILE = "databox-manifest.json"
+
+
+class Bundle(Protocol):
+    """The packages of the release, as the registry gives them."""
+
+    def packages(self) -> Sequence[Package]:
+        """All of them, by name."""
+        ...
+
+    def from_files(self, files: dict[str, bytes]) -> manifest.Manifest:
+        """The manifest of an uploaded folder, ours or made from a Dockerfile or package.json."""
+        ...
+
+
+class Shelf:
+    """Finds packages and has uploads unpacked in a sandbox."""
+
+    def __init__(self, bundle: Bundle, state: State, box: Control, inbox: Path) -> None:
+        self._bundle = bundle
+        self._state = state
+        self._box = box
+        self._inbox = inbox
+
+    def offers(self) -> list[Package]:
+        """What the app store page shows."""
+        return list(self._bundle.packages())
+
+    def offer(self, name: str) -> Package:
+        """A package of the release by name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        for package in self._bundle.packages():
+            if package.manifest.name == name:
+                return package
+        raise NotFound("the app store has nothing of this name", field="name", found=name[:80])
+
+    async def take(self, name: str, digest: str) -> Package:
+        """The package to install, unpacked where instances can read it.
+
+        Raises:
+            NotFound: no such package.
+            BadRequest: the content is not what the consent screen showed.
+        """
+        bundled = next((p for p in self._bundle.packages() if p.digest == digest), None)
+        if bundled is None:
+            package = self._state.package(digest)
+        else:
+            package = bundled
+            await self._box.ask(control.AdoptPackage(id=0, bundled=bundled.manifest.name))
+        if package.manifest.name != name:
+            raise BadRequest(
+                "this package has another name",
+                field="name",
+                found=package.manifest.name,
+                remedy="Install it from its own consent screen",
+            )
+        return package
+
+    async def upload(self, request: api.UploadRequest) -> Package:
+        """Unpack an uploaded folder in a sandbox and read its manifest.
+
+        A single app file has no manifest: it is run once in an empty sandbox that describes it.
+
+        Raises:
+            TooLarge: too many bytes or files.
+            BadRequest: a hostile path, not base64, or no usable manifest.
+        """
+        files = {path: _content(path, text) for path, text in request.files.items()}
+        check_files(files)
+        name = secrets.token_hex(8)
+        self._inbox.mkdir(exist_ok=True)
+        tar = self._inbox / f"{name}.tar"
+        tar.write_bytes(_tar(files))
+        try:
+            raw = await self._box.ask(control.AdoptPackage(id=0, upload=tar.name))
+        finally:
+            tar.unlink(missing_ok=True)
+        adopted = msgspec.json.decode(raw, type=control.Adopted)
+        found = await self._manifest(adopted.digest, files, request.describe)
+        package = Package(digest=adopted.digest, manifest=found, signer="Built on this box")
+        self._state.put_package(package)
+        return package
+
+    async def _manifest(
+        self, digest: str, files: dict[str, bytes], describe: str
+    ) -> manifest.Manifest:
+        if not describe:
+            found = self._bundle.from_files(files)
+            manifest.check(found)
+            return found
+        if describe not in files:
+            raise NotFound("the file to describe is not in the upload", field="describe")
+        raw = await self._box.ask(control.Describe(id=0, package=digest, file=describe))
+        return manifest.decode(msgspec.json.decode(raw, type=control.Described).manifest.encode())
+
+
+def check_files(files: dict[str, bytes]) -> None:
+    """Refuse what no honest folder has.
+
+    Raises:
+        TooLarge: over 16 MiB or 2,000 files.
+        BadRequest: an absolute path, `..`, a NUL or newline, two names that differ in case only.
+    """
+    size = sum(len(content) for content in files.values())
+    if size > MAX_UPLOAD or len(files) > MAX_FILES:
+        raise TooLarge(
+            "the package is too large",
+            field="files",
+            found=f"{len(files)} files, {size} bytes",
+            remedy=f"Keep it under {MAX_FILES} files and {MAX_UPLOAD} bytes",
+        )
+    folded = [path.casefold() for path in files]
+    for path in files:
+        pure = PurePosixPath(path)
+        odd = any(ord(character) < 32 or character in "\\\x7f" for character in path)
+        same = folded.count(path.casefold()) > 1
+        if not path or pure.is_absolute() or ".." in pure.parts or odd or same or len(path) > 300:
+            raise BadRequest(
+                "this file name cannot be in a package",
+                code="package-path",
+                field="files",
+                found=repr(path[:100]),
+                remedy="Use plain relative names that differ in more than case",
+            )
+
+
+def _content(path: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("not base64", field=f"files.{path[:80]}", found=str(error)) from error
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    """A tar with nothing but plain files, the same bytes for the same files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(files):
+            member = tarfile.TarInfo(path)
+            member.size = len(files[path])
+            member.mode = 0o644
+            tar.addfile(member, io.BytesIO(files[path]))
+    return out.getvalue()
