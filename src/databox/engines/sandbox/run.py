@@ -1,0 +1,199 @@
+"""One sandbox from the event loop's side: its sockets, its end and why it ended."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from databox.engines import Exit, ExitReason
+from databox.engines.sandbox import processes
+from databox.engines.sandbox.cgroups import Group
+from databox.engines.sandbox.namespaces import Hopper
+from databox.engines.sandbox.output import Pump
+from databox.engines.sandbox.spawn import PRLIMIT, Held
+from databox.wire.errors import Unavailable
+from databox.wire.runspec import RunSpec
+
+CONNECT_SECONDS = 5.0
+KILL_SECONDS = 2.0
+DETAIL_BYTES = 500
+
+
+class SandboxRun:
+    """A run of the sandbox engine; see `databox.engines.Run`.
+
+    Descriptors of the sandbox are used and closed in the engine's one thread only, so a number can
+    never be closed and given to another file between a check and its use.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        held: Held,
+        group: Group,
+        *,
+        pumps: tuple[Pump, ...],
+        thread: Executor,
+        hopper: Hopper,
+        ended: Callable[["SandboxRun"], None],
+    ) -> None:
+        """Watch over `held` from now on; `ended` is called once, last of all."""
+        self.spec = spec
+        self.pid = held.pid
+        self.held = held
+        self.group = group
+        self.reason: ExitReason | None = None
+        self.namespace = processes.namespace(held.pid)
+        self._pumps = pumps
+        self._thread = thread
+        self._hopper = hopper
+        self._ended = ended
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._exit: asyncio.Future[Exit] = self._loop.create_future()
+        self._finishing: asyncio.Task[None] | None = None
+        self._loop.add_reader(held.monitor, self._monitor_ended)
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs."""
+        return self._exit.result() if self._exit.done() else None
+
+    async def wait(self) -> Exit:
+        """Wait until every process of the instance is gone."""
+        return await asyncio.shield(self._exit)
+
+    async def listen(self, address: str, port: int) -> socket.socket:
+        """Listen inside; see `databox.engines.Run.listen`."""
+        return await self._inside(lambda: self._hopper.listen(self.held.network, address, port))
+
+    async def dial(self, port: int) -> socket.socket:
+        """Connect to the app's own port; see `databox.engines.Run.dial`."""
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with contextlib.suppress(OSError):
+                return await self._dial(family, host, port)
+        raise Unavailable(f"{self.spec.name} does not answer on port {port} yet")
+
+    async def _dial(self, family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+        made = await self._inside(lambda: self._hopper.make(self.held.network, family))
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._loop.sock_connect(made, (host, port))
+            # TCP may pick the very port it dials as its own and so reach itself.
+            if made.getsockname() == made.getpeername():
+                raise ConnectionRefusedError
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def _inside(self, make: Callable[[], socket.socket]) -> socket.socket:
+        def checked() -> socket.socket:
+            if self._closed:
+                raise Unavailable(f"{self.spec.name} has ended")
+            return make()
+
+        return await self._loop.run_in_executor(self._thread, checked)
+
+    def release(self) -> None:
+        """Let the app run."""
+        if not self._finishing:
+            self.held.release()
+
+    def calm(self) -> None:
+        """Bring the processor's bound, wide during the start, down to the spec's."""
+        if self._finishing is None:
+            self.group.limit_cpu(self.spec.limits.cpu)
+
+    def terminate(self) -> None:
+        """Ask the app itself to end; pid 1 of the sandbox would ignore it."""
+        for pid in processes.children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                descriptor = os.pidfd_open(pid)
+                try:
+                    # The number is surely the app's only if it is still there now.
+                    if pid in processes.children(self.pid):
+                        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+                finally:
+                    os.close(descriptor)
+
+    async def end(self, reason: ExitReason, grace: float = 0.0) -> Exit:
+        """End it for `reason`, with `grace` seconds for the app to do so itself."""
+        if self._finishing is None:
+            self.reason = self.reason or reason
+            if grace > 0:
+                self.terminate()
+                await self._wait_for(grace)
+        for kill in (self.held.kill, self.held.kill_monitor):
+            if self._finishing is None:
+                kill()
+                await self._wait_for(KILL_SECONDS)
+        return await self.wait()
+
+    async def _wait_for(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+
+    def _monitor_ended(self) -> None:
+        self._loop.remove_reader(self.held.monitor)
+        self._finishing = self._loop.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        self.held.kill()
+        await self._init_is_dead()
+        code = self.held.reap()
+        for pump in self._pumps:
+            pump.stop()
+        exit_ = self._judge(code)
+        await self._loop.run_in_executor(self._thread, self._give_back)
+        self._exit.set_result(exit_)
+        self._ended(self)
+
+    async def _init_is_dead(self) -> None:
+        """Pid 1 inside dies last of its namespace, so then nothing of the instance runs."""
+        dead = self._loop.create_future()
+
+        def report() -> None:
+            self._loop.remove_reader(self.held.init)
+            if not dead.done():
+                dead.set_result(None)
+
+        self._loop.add_reader(self.held.init, report)
+        await dead
+
+    def _judge(self, code: int) -> Exit:
+        if self.reason is not None:
+            return Exit(code, self.reason)
+        if not self.held.was_built():
+            return Exit(code, ExitReason.BROKEN, "the sandbox could not be built; see its log")
+        if code == 128 + signal.SIGKILL and self.group.killed_for_memory():
+            return Exit(code, ExitReason.MEMORY, f"more than {self.spec.limits.memory_mb} MiB")
+        return Exit(code, ExitReason.EXITED)
+
+    def _give_back(self) -> None:
+        self._closed = True
+        self.held.close()
+        self.group.remove()
+
+
+def limit_processes(pid: int, count: int, uid: int | None) -> None:
+    """Bound the processes of a held sandbox where there is no control group for it.
+
+    Set on the blocked child its count is that of its own user namespace, so of this instance;
+    set any earlier it would count every process of the user.
+
+    Raises:
+        CalledProcessError: the bound could not be set.
+    """
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (count, count))
+    except PermissionError:
+        # Root without CAP_SYS_RESOURCE may not do it to another uid, but that uid may.
+        command = (PRLIMIT, "--pid", str(pid), f"--nproc={count}:{count}")
+        subprocess.run(command, env={}, user=uid, group=uid, extra_groups=(), check=True)

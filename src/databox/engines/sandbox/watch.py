@@ -1,0 +1,89 @@
+"""Counts what no kernel limit bounds as a whole, and ends the instance that takes too much.
+
+The disk is watched on every machine; memory and the number of files in `/tmp` where there is no
+control group.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from databox.engines import ExitReason
+from databox.engines.sandbox import disk, processes
+from databox.engines.sandbox.limits import (
+    MEBIBYTE,
+    OVERRUN,
+    TMP_FILES,
+    Level,
+    Levels,
+    file_bound,
+)
+from databox.engines.sandbox.run import SandboxRun
+
+EVERY_SECONDS = 5.0
+SHARE = 20
+"""A round that took long is followed by a rest this many times longer, to cost at most 5 %."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Looks at every run once in a while, in a thread of its own."""
+
+    def __init__(self, runs: set[SandboxRun], levels: Levels) -> None:
+        """Watch whatever is in `runs`, from `begin` on."""
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox-watch")
+        self._runs = runs
+        self._memory = levels.memory is not Level.HARD
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start, unless it has."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self.thread.shutdown()
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = time.monotonic()
+            for run, reason in await loop.run_in_executor(self.thread, self._round):
+                _log.warning("instance-over-limit name=%s limit=%s", run.spec.name, reason)
+                await run.end(reason)
+            await asyncio.sleep(max(EVERY_SECONDS, SHARE * (time.monotonic() - began)))
+
+    def _round(self) -> list[tuple[SandboxRun, ExitReason]]:
+        members = processes.by_namespace() if self._memory else {}
+        found = []
+        for run in tuple(self._runs):
+            # A run may end, and its files go, while we look.
+            with contextlib.suppress(OSError):
+                if run.exit is None and (reason := self._over(run, members)):
+                    found.append((run, reason))
+        return found
+
+    def _over(self, run: SandboxRun, members: Mapping[int, list[int]]) -> ExitReason | None:
+        limits = run.spec.limits
+        size = int(limits.disk_mb * MEBIBYTE * OVERRUN)
+        if not disk.usage(run.spec.var, size=size, files=file_bound(limits)).complete:
+            return ExitReason.DISK
+        if self._memory:
+            pss = processes.share_of_memory(members.get(run.namespace or 0, ()))
+            if pss > limits.memory_mb * MEBIBYTE * OVERRUN:
+                return ExitReason.MEMORY
+            # An empty file in a tmpfs costs the kernel memory that the tmpfs size does not count.
+            tmp = os.statvfs(f"/proc/{run.pid}/root/tmp")
+            if tmp.f_files - tmp.f_ffree > TMP_FILES:
+                return ExitReason.MEMORY
+        return None
