@@ -1,0 +1,133 @@
+"""Bytes in, one whole response out, within bounds; the client's half of `reader`."""
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpResponseParser,
+)
+
+from databox.kit.http.message import Response
+
+_MAX_HEAD = 64 * 1024
+_MAX_HEADERS = 200
+
+
+class Garbled(Exception):
+    """The peer's answer breaks the protocol or a bound."""
+
+
+class ResponseReader:
+    """Reads the answer to one request.
+
+    Args:
+        max_body: Largest body taken, bytes.
+        to_head: The request was HEAD, so that no body follows, whatever its length header says.
+    """
+
+    def __init__(self, max_body: int, *, to_head: bool = False) -> None:
+        self.rest = b""
+        self.keeps = False
+        self._max_body = max_body
+        self._to_head = to_head
+        self._parser = HttpResponseParser(self)
+        self._headers: list[tuple[str, str]] = []
+        self._parts: list[bytes] = []
+        self._size = self._head = self._overhead = 0
+        self._began = self._in_body = self._framed = False
+        self._response: Response | None = None
+
+    def feed(self, data: bytes) -> Response | None:
+        """Take what arrived; gives the response once it is complete.
+
+        Raises:
+            Garbled: The answer is malformed, too large, or more came than was asked for.
+        """
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self.rest = data[upgrade.args[0] :]
+        except HttpParserCallbackError as error:
+            raise Garbled(str(error.__context__ or error)) from None
+        except HttpParserError as error:
+            if self._response is None:
+                raise Garbled(str(error)) from None
+            self.keeps = False
+        if self._response is None:
+            self._bound_unseen(len(data))
+        return self._response
+
+    def feed_end(self) -> Response | None:
+        """The peer has closed; gives the response if that was its end, None if none began.
+
+        Raises:
+            Garbled: The response is cut short.
+        """
+        if self._in_body and not self._framed:
+            return self._finished()
+        if self._began:
+            raise Garbled("the answer is cut short")
+        return None
+
+    def _bound_unseen(self, arrived: int) -> None:
+        """Count the bytes that the parser holds back or skips."""
+        self._overhead += arrived
+        if self._overhead > _MAX_HEAD + 7 * self._size + self._head:
+            raise Garbled("more framing than content")
+
+    # httptools calls the following by these names.
+
+    def on_status(self, reason: bytes) -> None:
+        """A part of the reason phrase, which is for people."""
+        self._began = True
+
+    def on_header(self, raw: bytes, value: bytes) -> None:
+        """One header line, or a trailer, which is dropped."""
+        if self._in_body:
+            return
+        self._head += len(raw) + len(value)
+        if self._head > _MAX_HEAD or len(self._headers) >= _MAX_HEADERS:
+            raise Garbled("the answer's head is too large")
+        self._headers.append((raw.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        if self._response is not None:
+            raise Garbled("a second answer that nobody asked for")
+        self._began = True
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != 101:
+            return
+        self._in_body = True
+        names = {name for name, _ in self._headers}
+        self._framed = bool(names & {"content-length", "transfer-encoding"})
+        length = next((value for name, value in self._headers if name == "content-length"), "0")
+        if self._to_head:
+            self._response = self._finished()
+        elif int(length) > self._max_body:
+            raise Garbled(f"the answer is larger than {self._max_body} bytes")
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self._size += len(part)
+        if self._size > self._max_body:
+            raise Garbled(f"the answer is larger than {self._max_body} bytes")
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """The response is complete, unless it was only an interim one."""
+        if not self._in_body:
+            self._headers.clear()
+            self._began = False
+        elif self._response is None:
+            self.keeps = self._parser.should_keep_alive()
+            self._response = self._finished()
+
+    def _finished(self) -> Response:
+        content_type = next((value for name, value in self._headers if name == "content-type"), "")
+        return Response(
+            self._parser.get_status_code(),
+            b"".join(self._parts),
+            content_type,
+            tuple(self._headers),
+        )

@@ -1,0 +1,444 @@
+"""One connection of the server: requests in, answers out in the same order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from math import inf
+from typing import Protocol, cast
+
+from websockets.frames import CloseCode
+from websockets.protocol import Side
+
+from databox.kit.http.handshake import check_opening
+from databox.kit.http.limits import Limits
+from databox.kit.http.message import Answer, Kind, Request, Response, Stream, Upgrade
+from databox.kit.http.reader import Refused, RequestReader
+from databox.kit.http.render import (
+    CLOSE,
+    CONTINUE,
+    KEEP,
+    KEEP_OLD,
+    refusal,
+    render,
+    render_head,
+    render_opening,
+    unexpected,
+)
+from databox.kit.http.router import Route
+from databox.kit.http.websocket import WebSocket
+from databox.wire.errors import BadRequest, DataboxError
+
+_LINGER_SECONDS = 1.0
+"""How long what a refused peer still sends is thrown away, so that it can read why."""
+_PROGRESS = 16 * 1024
+"""Bytes a peer must take in `send_seconds` not to be dropped."""
+
+
+class Host(Protocol):
+    """What a connection needs from its server."""
+
+    limits: Limits
+    draining: bool
+
+    resolve: Callable[[Request], Route]
+
+    def date_line(self) -> bytes:
+        """The `Date` header line of now."""
+        ...
+
+    def joined(self, connection: "Connection") -> None:
+        """The connection can carry requests."""
+        ...
+
+    def released(self, connection: "Connection") -> None:
+        """The connection has ended and its last handler has returned."""
+        ...
+
+
+class _State(Enum):
+    OPEN = "requests are read"
+    ENDING = "what came is answered, nothing more is read"
+    LINGERING = "the last answer is written, what comes is thrown away"
+    LOST = "the transport is gone"
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests, calls handlers, writes answers.
+
+    A handler that returns its answer is served in the same breath, without a task. One that
+    returns an awaitable gets the connection's task, and later requests wait in order.
+    """
+
+    def __init__(self, host: Host, caller: str, kind: Kind) -> None:
+        self.caller = caller
+        self.joined = False
+        self.deadline = inf
+        self._host = host
+        self._limits = host.limits
+        self._loop = asyncio.get_running_loop()
+        self._reader = RequestReader(
+            host.limits, self._head, self._complete, caller=caller, kind=kind
+        )
+        self._state = _State.OPEN
+        self._route: Route | None = None
+        self._queue: deque[tuple[Request, Route, bool]] = deque()
+        self._refusal: Response | None = None
+        self._held = False
+        self._task: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._writable: asyncio.Future[None] | None = None
+        self._blocked_at = 0
+        self._owes_continue = False
+        self._upgrade_rest: bytes | None = None
+        self._websocket: WebSocket | None = None
+        self._over_tls = kind == "tls"
+        self._transport: asyncio.Transport
+        self._waits = -1
+
+    # The transport calls the following by these names.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The peer is there."""
+        # uvloop's transports have the methods of asyncio.Transport without being one.
+        self._transport = cast(asyncio.Transport, transport)
+        self.joined = True
+        self._host.joined(self)
+        self.deadline = self._loop.time() + self._limits.head_seconds
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._state is not _State.OPEN:
+            return
+        try:
+            rest = self._reader.feed(data)
+        except Refused as refused:
+            self._refuse(refused.response)
+            return
+        if rest is not None:
+            self._hold()
+            self._upgrade_rest = rest
+        if self._owes_continue:
+            self._continue()
+        self._set_deadline()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more; true keeps our side open for what it still waits for."""
+        if self._state is _State.OPEN and self._task is not None and not self._over_tls:
+            self._state = _State.ENDING
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        """The peer does not keep up."""
+        self._writable = self._loop.create_future()
+        self._blocked_at = self._transport.get_write_buffer_size()
+        self.deadline = self._loop.time() + self._limits.send_seconds
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+        self._serve_queue()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection has ended."""
+        self._state = _State.LOST
+        self._queue.clear()
+        if self._writable is not None:
+            self._writable.set_result(None)
+        if self._task is None:
+            self._host.released(self)
+        elif self._streaming:
+            self._task.cancel()
+
+    # The server calls the following.
+
+    def expire(self, now: float) -> None:
+        """The deadline has passed: find out what was waited for, and end it."""
+        if self._websocket is not None:
+            self.deadline = self._websocket.check(now)
+        elif self._writable is not None:
+            self._expire_blocked(now)
+        elif self._state is _State.OPEN and (self._reader.in_head or self._reader.in_body):
+            part = "body" if self._reader.in_body else "head"
+            error = BadRequest(f"The request's {part} took too long", code="timeout", field=part)
+            self._refuse(refusal(error, 408))
+        elif self._transport.is_closing() or self._state is _State.LINGERING:
+            self._transport.abort()
+        else:
+            self._transport.close()
+            self.deadline = now + _LINGER_SECONDS
+
+    def finish(self) -> None:
+        """Close as soon as what is running has been answered."""
+        if self._websocket is not None:
+            self._websocket.close(CloseCode.GOING_AWAY)
+        elif self._task is None and not self._queue and not self._reader.in_body:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End at once, without another byte."""
+        self._transport.abort()
+
+    # From the first byte of a request to the last of its answer.
+
+    def _head(self, request: Request) -> int:
+        """A head is complete: choose the route, whose bound holds for the body."""
+        route = self._route = self._host.resolve(request)
+        if "expect" in request.headers:
+            self._expect(request)
+        return self._limits.body if route.max_body is None else route.max_body
+
+    def _expect(self, request: Request) -> None:
+        if request.headers["expect"].lower() != "100-continue":
+            error = BadRequest("Only 100-continue can be expected", field="expect")
+            raise Refused(refusal(error, 417))
+        self._owes_continue = request.version == "1.1"
+
+    def _complete(self, request: Request, keep: bool) -> None:
+        """A request is complete: serve it now, or after those before it."""
+        if self._state is not _State.OPEN:
+            return
+        route = self._route
+        assert route is not None
+        self._owes_continue = False
+        if self._task is None and self._writable is None and not self._queue:
+            self._serve(request, route, keep)
+        else:
+            self._wait_in_line(request, route, keep)
+
+    def _wait_in_line(self, request: Request, route: Route, keep: bool) -> None:
+        self._hold()
+        if len(self._queue) >= self._limits.pipelined - 1:
+            # Closing after an answer is the protocol's way to refuse the requests behind it.
+            self._state = _State.ENDING
+            keep = False
+        self._queue.append((request, route, keep))
+
+    def _serve(self, request: Request, route: Route, keep: bool) -> None:
+        answer: Answer | Awaitable[Answer]
+        try:
+            answer = route.handler(request)
+        except DataboxError as error:
+            answer = refusal(error)
+        except Exception as error:  # noqa: BLE001  the edge of the service: logged and answered
+            answer = unexpected(error, request)
+        if isinstance(answer, Response):
+            self._write(request, answer, keep)
+        else:
+            self.deadline = inf
+            self._task = self._loop.create_task(self._answer_later(request, answer, keep))
+
+    async def _answer_later(
+        self, request: Request, answer: Answer | Awaitable[Answer], keep: bool
+    ) -> None:
+        try:
+            match await _settled(request, answer):
+                case Response() as response:
+                    self._write(request, response, keep)
+                case Stream() as stream:
+                    await self._stream(request, stream, keep)
+                case Upgrade() as upgrade:
+                    await self._upgrade(request, upgrade)
+        finally:
+            self._task = None
+            if self._state is _State.LOST:
+                self._host.released(self)
+            else:
+                self._serve_queue()
+
+    def _write(self, request: Request, response: Response, keep: bool) -> None:
+        if self._state is _State.LOST:
+            return
+        keep = keep and not self._host.draining
+        date, connection = self._host.date_line(), _connection_line(request, keep)
+        try:
+            data = render(response, date, connection, head_only=request.method == "HEAD")
+        except ValueError as error:
+            response = unexpected(error, request)
+            data = render(response, date, connection, head_only=request.method == "HEAD")
+        self._transport.write(data)
+        if not keep:
+            self._end()
+
+    async def _stream(self, request: Request, stream: Stream, keep: bool) -> None:
+        chunked = request.version == "1.1"
+        keep = keep and chunked and not self._host.draining
+        connection = _connection_line(request, keep)
+        if chunked:
+            connection += b"Transfer-Encoding: chunked\r\n"
+        date = self._host.date_line()
+        self._streaming = True
+        try:
+            self._transport.write(
+                render_head(stream.status, stream.content_type, stream.headers, date, connection)
+            )
+            if request.method != "HEAD":
+                await self._send_chunks(stream, chunked)
+        except asyncio.CancelledError:
+            if self._state is not _State.LOST:
+                raise
+        except Exception as error:  # noqa: BLE001  the edge of the service
+            # Too late for a status: only an answer cut short can tell the peer.
+            unexpected(error, request)
+            self._transport.abort()
+        finally:
+            self._streaming = False
+            close = getattr(stream.chunks, "aclose", None)
+            if close is not None:
+                await close()
+        if not keep and self._state is not _State.LOST:
+            self._end()
+
+    async def _send_chunks(self, stream: Stream, chunked: bool) -> None:
+        async for chunk in stream.chunks:
+            if not chunk:
+                continue
+            self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+            if self._writable is not None:
+                await self._writable
+            if self._state is _State.LOST:
+                return
+        if chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    async def _upgrade(self, request: Request, upgrade: Upgrade) -> None:
+        if self._state is _State.LOST:
+            return
+        try:
+            opening = render_opening(check_opening(request), upgrade.headers)
+        except BadRequest as error:
+            asked = refusal(error, 426, upgrade="websocket", sec_websocket_version="13")
+            self._write(request, asked, keep=False)
+            return
+        self._transport.write(opening)
+        websocket = WebSocket(self._transport, self._limits, Side.SERVER, self._lose)
+        self._websocket = websocket
+        self._transport.set_protocol(websocket)
+        self.deadline = self._loop.time() + self._limits.ping_seconds
+        if self._upgrade_rest:
+            websocket.data_received(self._upgrade_rest)
+        self._release()
+        try:
+            await upgrade.accept(websocket)
+        except Exception as error:  # noqa: BLE001  the edge of the service
+            unexpected(error, request)
+            websocket.close(CloseCode.INTERNAL_ERROR)
+        websocket.close()
+        await websocket.wait_closed()
+
+    # What happens around requests.
+
+    def _refuse(self, response: Response) -> None:
+        """Answer what cannot be served, after what came before it, and end."""
+        self._state = _State.ENDING
+        if self._task is None and self._writable is None and not self._queue:
+            self._write_refusal(response)
+        else:
+            self._hold()
+            self._refusal = response
+
+    def _write_refusal(self, response: Response) -> None:
+        self._transport.write(render(response, self._host.date_line(), CLOSE, head_only=False))
+        self._end()
+
+    def _serve_queue(self) -> None:
+        """Go on with the requests that waited, until one of them waits itself."""
+        while self._queue and self._task is None and self._writable is None:
+            self._serve(*self._queue.popleft())
+        if self._queue or self._task is not None or self._writable is not None:
+            return
+        if self._state is _State.ENDING:
+            if self._refusal is not None:
+                self._write_refusal(self._refusal)
+            else:
+                self._end()
+        elif self._state is _State.OPEN:
+            self._release()
+            self._continue()
+            self._waits = -1
+            self._set_deadline()
+
+    def _continue(self) -> None:
+        """Tell a peer that asked first to send its body, once all before it is answered."""
+        if self._owes_continue and self._task is None and not self._queue:
+            self._owes_continue = False
+            self._transport.write(CONTINUE)
+
+    def _set_deadline(self) -> None:
+        """Set the deadline once for each part of a request, so that no dribble extends it."""
+        reader = self._reader
+        if reader.progress == self._waits or self._task is not None or self._writable is not None:
+            return
+        self._waits = reader.progress
+        limits = self._limits
+        if reader.in_head:
+            seconds = limits.head_seconds
+        elif reader.in_body:
+            seconds = limits.body_seconds
+        else:
+            seconds = limits.idle_seconds
+        self.deadline = self._loop.time() + seconds
+
+    def _expire_blocked(self, now: float) -> None:
+        """Drop a peer that does not take its answer; let one that is merely slow go on."""
+        unsent = self._transport.get_write_buffer_size()
+        if self._blocked_at - unsent < _PROGRESS:
+            self._transport.abort()
+        self._blocked_at = unsent
+        self.deadline = now + self._limits.send_seconds
+
+    def _hold(self) -> None:
+        """Stop reading while requests wait."""
+        if not self._held:
+            self._held = True
+            self._transport.pause_reading()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._transport.resume_reading()
+
+    def _end(self) -> None:
+        """Close after the last answer.
+
+        Closing a socket with unread bytes in it resets the connection, and the peer may lose the
+        answer that says what was wrong. So after a refusal our side ends, and what still comes is
+        thrown away for a moment.
+        """
+        unread = self._state is _State.ENDING
+        self._state = _State.LINGERING
+        self._queue.clear()
+        if unread:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._release()
+            self.deadline = self._loop.time() + _LINGER_SECONDS
+        else:
+            self._transport.close()
+            self.deadline = self._loop.time() + self._limits.send_seconds
+
+    def _lose(self) -> None:
+        self._state = _State.LOST
+
+
+async def _settled(request: Request, answer: Answer | Awaitable[Answer]) -> Answer:
+    """The answer itself, waited for where it is not there yet; errors as answers."""
+    try:
+        if not isinstance(answer, Response | Stream | Upgrade):
+            answer = await answer
+        if not isinstance(answer, Response | Stream | Upgrade):
+            raise TypeError(f"a handler answered with {type(answer).__name__}")
+    except DataboxError as error:
+        return refusal(error)
+    except Exception as error:  # noqa: BLE001  the edge of the service: logged and answered
+        return unexpected(error, request)
+    return answer
+
+
+def _connection_line(request: Request, keep: bool) -> bytes:
+    if not keep:
+        return CLOSE
+    return KEEP if request.version == "1.1" else KEEP_OLD

@@ -1,0 +1,100 @@
+"""What a handler receives and what it may give back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from databox.kit.http.target import parameters
+from databox.kit.http.websocket import WebSocket
+
+Kind = Literal["plain", "tls", "outer"]
+"""How a request came: over a pair's socket, over a pair's TLS, or through an outer port."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, complete.
+
+    Args:
+        method: As sent. A route for GET also receives HEAD; the answer's body is then left out.
+        path: Percent-decoded, without the query. `%2F` stays as it is, so that a slash in `path`
+            is always a slash that was sent.
+        query: As sent, without the question mark.
+        headers: Names in lower case. Repeated list headers are joined by a comma; a repeat of a
+            header that has one value was refused.
+        target: Path and query exactly as sent, for those who pass a request on.
+        body: Whole; `b""` when there was none. Also on GET.
+        caller: Who is known to be on the other end of this listener; "" on an outer port.
+        kind: How the request came.
+        args: What the route's placeholders stood for.
+        token: Set by the guard, and by nothing else.
+        version: "1.1" or "1.0".
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    target: str
+    body: bytes = b""
+    caller: str = ""
+    kind: Kind = "plain"
+    args: Mapping[str, str] = field(default_factory=dict)
+    token: Any = None
+    version: str = "1.1"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query's parameters, decoded.
+
+        Raises:
+            BadRequest: A parameter came twice or is not well formed.
+        """
+        return parameters(self.query)
+
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether the peer asks to change to the WebSocket protocol."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer. From the client, `headers` has every header, names in lower case."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """The first value of the header called `name` (lower case), if there is one."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer sent as it is made, waiting whenever the peer does not keep up.
+
+    When the peer goes away, the iterator is cancelled where it waits.
+    """
+
+    status: int
+    content_type: str
+    chunks: AsyncIterator[bytes]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """Change to a WebSocket; `accept` has the connection until it returns.
+
+    `accept` is not cancelled when the peer leaves: `WebSocket.receive` then gives None.
+    """
+
+    accept: Callable[[WebSocket], Awaitable[None]]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Answer = Response | Stream | Upgrade
+Handler = Callable[[Request], Answer | Awaitable[Answer]]

@@ -1,0 +1,269 @@
+"""Bytes in, whole requests out, within bounds; no socket and no clock.
+
+httptools (llhttp in its strict mode) refuses what servers and proxies have been made to disagree
+about: bare LF, folded headers, NUL, repeated or odd Content-Length, Content-Length beside
+Transfer-Encoding, malformed chunks. What it lets through, and one of us could read differently, is
+refused here: a transfer coding other than `chunked`, repeated single headers, a missing or second
+Host, HTTP versions that are not 1.x, and a body on a request to change protocols.
+
+Source: RFC 9110, RFC 9112.
+"""
+
+from collections.abc import Callable
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from databox.kit.http.limits import Limits
+from databox.kit.http.message import Kind, Request, Response
+from databox.kit.http.render import not_http, refusal
+from databox.kit.http.target import split_target
+from databox.wire.errors import BadRequest, DataboxError, TooLarge
+
+_LISTS = frozenset(
+    (
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "forwarded",
+        "if-match",
+        "if-none-match",
+        "pragma",
+        "sec-websocket-extensions",
+        "sec-websocket-protocol",
+        "te",
+        "trailer",
+        "via",
+        "x-forwarded-for",
+    )
+)
+"""Headers that may be repeated, because their values are lists."""
+
+
+class Refused(Exception):
+    """A request that ends its connection; `response` says why."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class RequestReader:
+    """Reads the requests of one connection.
+
+    Args:
+        on_head: Called with a request whose head is complete; gives the largest body, bytes, and
+            is the place to refuse early.
+        on_request: Called with each complete request, and whether the peer keeps the connection.
+
+    `in_head` and `in_body` tell what of a request is still missing; `progress` changes whenever
+    that changes, so that a deadline can be set once for each part.
+    """
+
+    __slots__ = (
+        "_count",
+        "_head",
+        "_headers",
+        "_limits",
+        "_max_body",
+        "_on_head",
+        "_on_request",
+        "_overhead",
+        "_parser",
+        "_parts",
+        "_request",
+        "_size",
+        "_target",
+        "caller",
+        "in_body",
+        "in_head",
+        "kind",
+        "progress",
+        "upgrading",
+    )
+
+    def __init__(
+        self,
+        limits: Limits,
+        on_head: Callable[[Request], int],
+        on_request: Callable[[Request, bool], None],
+        *,
+        caller: str = "",
+        kind: Kind = "plain",
+    ) -> None:
+        self.caller = caller
+        self.kind: Kind = kind
+        self.in_head = False
+        self.in_body = False
+        self.upgrading = False
+        self.progress = 0
+        self._parts: list[bytes] = []
+        self._limits = limits
+        self._on_head = on_head
+        self._on_request = on_request
+        self._parser = HttpRequestParser(self)
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._head = self._count = self._size = self._overhead = self._max_body = 0
+        self._request: Request | None = None
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take what arrived, any part of a request or several.
+
+        Returns None, or, after a request that asks for another protocol, the bytes behind it.
+
+        Raises:
+            Refused: The connection cannot go on; nothing further may be fed.
+        """
+        unfinished = self._request if self.in_body else self._headers if self.in_head else None
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            return data[upgrade.args[0] :]
+        except HttpParserCallbackError as error:
+            cause = error.__context__
+            if isinstance(cause, Refused):
+                raise cause from None
+            if isinstance(cause, DataboxError):
+                raise Refused(refusal(cause)) from None
+            raise
+        except HttpParserError as error:
+            raise Refused(not_http(str(error))) from None
+        if unfinished is not None:
+            self._bound_unseen(unfinished, len(data))
+        return None
+
+    def _bound_unseen(self, unfinished: object, arrived: int) -> None:
+        """Count bytes the parser holds back: a header without end, chunk extensions, trailers."""
+        if self.in_head and unfinished is self._headers:
+            self._overhead += arrived
+            if self._overhead > 2 * self._limits.head + self._limits.target:
+                raise _head_too_large(self._limits.head)
+        elif self.in_body and unfinished is self._request:
+            self._overhead += arrived
+            # Six bytes frame a chunk of one.
+            if self._overhead > 6 * self._size + self._limits.head:
+                raise Refused(not_http("chunks with more framing than content"))
+
+    # httptools calls the following by these names.
+
+    def on_url(self, part: bytes) -> None:
+        """A part of the request target."""
+        if self.in_head:
+            self._target += part
+        else:
+            self.in_head = True
+            self.progress += 1
+            self._target = part
+            self._headers = {}
+            self._head = self._count = self._overhead = 0
+        if len(self._target) > self._limits.target:
+            error = TooLarge(
+                f"The request target is longer than {self._limits.target} bytes",
+                code="target-too-long",
+                field="target",
+            )
+            raise Refused(refusal(error, 414))
+
+    def on_header(self, raw: bytes, value: bytes) -> None:
+        """One header line, or a trailer behind a chunked body, which is dropped."""
+        if not self.in_head:
+            return
+        self._head += len(raw) + len(value)
+        self._count += 1
+        if self._head > self._limits.head or self._count > self._limits.headers:
+            raise _head_too_large(self._limits.head)
+        name = raw.lower().decode("ascii")
+        text = value.strip(b" \t").decode("latin-1")
+        headers = self._headers
+        if name in headers:
+            if name not in _LISTS:
+                raise Refused(refusal(BadRequest("A header came twice", field=name)))
+            text = f"{headers[name]}, {text}"
+        headers[name] = text
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: check its framing, and ask what body it may have."""
+        headers = self._headers
+        path, query = split_target(self._target)
+        version = self._parser.get_http_version()
+        if version != "1.1" or "host" not in headers or "transfer-encoding" in headers:
+            self._check_unusual(version)
+        request = Request(
+            self._parser.get_method().decode("ascii"),
+            path,
+            query,
+            headers,
+            self._target.decode("latin-1"),
+            b"",
+            self.caller,
+            self.kind,
+            version=version,
+        )
+        self.progress += 1
+        self.upgrading = self._parser.should_upgrade()
+        self.in_head = False
+        self.in_body = True
+        self._request = request
+        self._size = self._overhead = 0
+        self._max_body = self._on_head(request)
+        if "content-length" in headers and int(headers["content-length"]) > self._max_body:
+            raise self._body_too_large()
+        if self.upgrading and (
+            headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        ):
+            # The parser takes such a body for the next protocol's bytes.
+            raise Refused(not_http("a body on a request to change protocols"))
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self._size += len(part)
+        if self._size > self._max_body:
+            raise self._body_too_large()
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        request = self._request
+        assert request is not None
+        self.in_body = False
+        self.progress += 1
+        self._request = None
+        if self._parts:
+            request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts = []
+        self._on_request(request, self._parser.should_keep_alive() and not self.upgrading)
+
+    def _check_unusual(self, version: str) -> None:
+        headers = self._headers
+        if version not in ("1.0", "1.1"):
+            error = BadRequest("This server speaks HTTP/1.1", field="version", found=version)
+            raise Refused(refusal(error, 505))
+        if version == "1.1" and "host" not in headers:
+            raise Refused(refusal(BadRequest("The Host header is missing", field="host")))
+        coding = headers.get("transfer-encoding")
+        if coding is not None and (coding.lower() != "chunked" or version == "1.0"):
+            error = BadRequest(
+                "The only transfer coding here is chunked", field="transfer-encoding", found=coding
+            )
+            raise Refused(refusal(error, 501))
+
+    def _body_too_large(self) -> Refused:
+        error = TooLarge(f"The body is larger than {self._max_body} bytes", field="body")
+        return Refused(refusal(error))
+
+
+def _head_too_large(limit: int) -> Refused:
+    error = TooLarge(
+        f"The headers are too many or larger than {limit} bytes",
+        code="headers-too-large",
+        field="headers",
+    )
+    return Refused(refusal(error, 431))

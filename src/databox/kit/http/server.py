@@ -1,0 +1,251 @@
+"""The server: listeners that were handed over, their callers, and every connection they made."""
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from email.utils import formatdate
+from math import inf
+from socket import SHUT_WR, socket
+
+from databox.kit.clock import Clock, SystemClock
+from databox.kit.http.connection import Connection
+from databox.kit.http.limits import Limits
+from databox.kit.http.message import Handler, Kind, Request
+from databox.kit.http.render import CLOSE, refusal, render
+from databox.kit.http.router import Route, Router
+from databox.kit.log import event
+from databox.wire.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+_ACCEPTS_AT_ONCE = 32
+_ACCEPT_AGAIN_SECONDS = 0.5
+
+
+class Server:
+    """Serves one part's requests on listeners made elsewhere.
+
+    It makes no socket. Who calls is known by the listener a connection came through, so bounds
+    are counted, and rights are ended, by caller.
+
+    Args:
+        app: A router, or one handler for everything.
+        limits: The bounds on callers.
+        ssl_context: For listeners of kind "tls".
+        clock: For the `Date` header alone.
+    """
+
+    def __init__(
+        self,
+        app: Router | Handler,
+        limits: Limits | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.draining = False
+        self.resolve = app.resolve if isinstance(app, Router) else _always(Route(app))
+        self._ssl_context = ssl_context
+        self._clock = clock or SystemClock()
+        self._listeners: dict[socket, tuple[str, Kind]] = {}
+        self._connections: set[Connection] = set()
+        self._opening: dict[asyncio.Task[None], tuple[str, socket]] = {}
+        self._counts: Counter[str] = Counter()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._date = (-1, b"")
+        self._empty: asyncio.Event | None = None
+
+    def serve_listener(self, listener: socket, caller: str, kind: Kind = "plain") -> None:
+        """Accept `caller`'s connections on this listening socket, which is ours from now on.
+
+        Raises:
+            ValueError: The kind is "tls" and this server has no TLS context.
+        """
+        if kind == "tls" and self._ssl_context is None:
+            raise ValueError("a listener of kind tls needs a server with an ssl_context")
+        listener.setblocking(False)
+        self._listeners[listener] = (caller, kind)
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def serve_connection(self, connection: socket, caller: str, kind: Kind = "plain") -> None:
+        """Serve one accepted connection, within the caller's bounds."""
+        connection.setblocking(False)
+        if not self._has_room(caller):
+            event(logger, logging.WARNING, "connection-refused", caller=caller, kind=kind)
+            self._turn_away(connection, kind)
+            return
+        self._counts[caller] += 1
+        task = asyncio.get_running_loop().create_task(self._open(connection, caller, kind))
+        self._opening[task] = (caller, connection)
+        task.add_done_callback(self._opened)
+
+    def close_caller(self, caller: str) -> None:
+        """End every listener and connection of `caller` at once, unsent answers included."""
+        for listener in [each for each, (who, _) in self._listeners.items() if who == caller]:
+            self._close_listener(listener)
+        for task, (who, _) in list(self._opening.items()):
+            if who == caller:
+                task.cancel()
+        for connection in [each for each in self._connections if each.caller == caller]:
+            connection.abort()
+
+    async def drain(self, grace: float = 5.0) -> None:
+        """Take nothing new, answer what is running, and end; after `grace` seconds, abort."""
+        self.draining = True
+        for listener in list(self._listeners):
+            self._close_listener(listener)
+        for connection in list(self._connections):
+            connection.finish()
+        self._empty = asyncio.Event()
+        self._check_empty()
+        try:
+            async with asyncio.timeout(grace):
+                await self._empty.wait()
+        except TimeoutError:
+            self.close()
+
+    def close(self) -> None:
+        """End everything at once."""
+        for caller in {*self._counts, *(who for who, _ in self._listeners.values())}:
+            self.close_caller(caller)
+
+    # A connection calls the following.
+
+    def date_line(self) -> bytes:
+        """The `Date` header line, made anew each second."""
+        second = self._clock.now() // 1000
+        if second != self._date[0]:
+            line = f"Date: {formatdate(second, usegmt=True)}\r\n"
+            self._date = (second, line.encode("ascii"))
+        return self._date[1]
+
+    def joined(self, connection: Connection) -> None:
+        """The connection can carry requests."""
+        self._connections.add(connection)
+        if self._sweep is None:
+            self._look_later(0)
+
+    def released(self, connection: Connection) -> None:
+        """The connection has ended and its last handler has returned."""
+        self._connections.discard(connection)
+        self._uncount(connection.caller)
+
+    # From a listener to a connection.
+
+    def _accept(self, listener: socket) -> None:
+        caller, kind = self._listeners[listener]
+        for _ in range(_ACCEPTS_AT_ONCE):
+            try:
+                connection, _ = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                # Out of descriptors or memory: without a pause this would spin.
+                event(logger, logging.ERROR, "accept-failed", caller=caller, error=error)
+                self._rest(listener)
+                return
+            self.serve_connection(connection, caller, kind)
+
+    def _rest(self, listener: socket) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+
+        def again() -> None:
+            if listener in self._listeners:
+                loop.add_reader(listener, self._accept, listener)
+
+        loop.call_later(_ACCEPT_AGAIN_SECONDS, again)
+
+    def _has_room(self, caller: str) -> bool:
+        limits = self.limits
+        total = self._counts.total()
+        return self._counts[caller] < limits.connections_per_caller and total < limits.connections
+
+    def _turn_away(self, connection: socket, kind: Kind) -> None:
+        """Say why, if it can be said without waiting, and close."""
+        error = Unavailable(
+            "There are too many connections from this caller",
+            code="too-many-connections",
+            remedy="Close some, or use one for several requests.",
+        )
+        answer = refusal(error, 503, retry_after="1")
+        with connection:
+            try:
+                if kind != "tls":
+                    connection.send(render(answer, self.date_line(), CLOSE, head_only=False))
+                    connection.shutdown(SHUT_WR)
+                    connection.recv(self.limits.head)
+            except OSError:
+                return
+
+    async def _open(self, accepted: socket, caller: str, kind: Kind) -> None:
+        """Make the connection, its TLS handshake included; it counts until it is released."""
+        connection = Connection(self, caller, kind)
+        context = self._ssl_context if kind == "tls" else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=context,
+                ssl_handshake_timeout=self.limits.head_seconds if context else None,
+                ssl_shutdown_timeout=1.0 if context else None,
+            )
+        except (OSError, TimeoutError) as error:
+            event(logger, logging.INFO, "connection-failed", caller=caller, error=error)
+        finally:
+            if not connection.joined:
+                accepted.close()
+                self._uncount(caller)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        del self._opening[task]
+        self._check_empty()
+
+    def _uncount(self, caller: str) -> None:
+        self._counts[caller] -= 1
+        if not self._counts[caller]:
+            del self._counts[caller]
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        if self._empty is not None and not self._connections and not self._opening:
+            self._empty.set()
+
+    def _close_listener(self, listener: socket) -> None:
+        del self._listeners[listener]
+        asyncio.get_running_loop().remove_reader(listener)
+        listener.close()
+
+    # Deadlines.
+
+    def _look(self) -> None:
+        """End what is overdue, and look again when the next could be.
+
+        One timer for all connections: a timer per request would cost more than the request.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        nearest = inf
+        for connection in list(self._connections):
+            if connection.deadline <= now:
+                connection.expire(now)
+            nearest = min(nearest, connection.deadline)
+        self._sweep = None
+        if self._connections:
+            self._look_later(nearest - now)
+
+    def _look_later(self, seconds: float) -> None:
+        # A deadline set meanwhile can be nearer than those seen now, but none is shorter than the
+        # shortest bound, so looking that often is never late by more than that bound.
+        bounds = self.limits
+        shortest = min(
+            bounds.head_seconds, bounds.body_seconds, bounds.idle_seconds, bounds.send_seconds, 1.0
+        )
+        wait = min(max(seconds, shortest / 4), shortest)
+        self._sweep = asyncio.get_running_loop().call_later(wait, self._look)
+
+
+def _always(route: Route) -> Callable[[Request], Route]:
+    return lambda request: route
