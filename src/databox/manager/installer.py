@@ -18,10 +18,10 @@ from databox.manager import plan
 from databox.manager.environment import environment
 from databox.manager.peers import Peers, end_all
 from databox.manager.sources import SourceBook
-from databox.manager.state import Installed, Package, State
+from databox.manager.state import Installed, State
 from databox.wire import api, control, ledger
 from databox.wire.errors import BadRequest, Conflict
-from databox.wire.manifest import Manifest
+from databox.wire.manifest import Manifest, Package
 from databox.wire.names import ComponentName, store_of
 from databox.wire.sla import Sla
 

@@ -19,9 +19,9 @@ from databox.manager.installer import Installer
 from databox.manager.peers import Peers
 from databox.manager.shelf import Bundle, Shelf
 from databox.manager.sources import SourceBook
-from databox.manager.state import Installed, Package, State
+from databox.manager.state import Installed, State
 from databox.wire import api, control
-from databox.wire.manifest import Manifest
+from databox.wire.manifest import Manifest, Package
 
 log = logging.getLogger("databox.manager")
 
@@ -39,7 +39,14 @@ async def serve(box: Control, bundle: Bundle) -> None:
     shelf = Shelf(bundle, state, box, box.directory / "inbox")
     installer = Installer(state, box, peers, sources, clock)
     guard = await fetch_guard("manager", dialer, key, clock)
-    service = Service(state, shelf, installer, sources, peers, box)
+    service = Service(
+        state=state,
+        shelf=shelf,
+        installer=installer,
+        sources=sources,
+        peers=peers,
+        box=box,
+    )
     server = Server(service.router(guard))
     box.on_listener(lambda listener, sock: server.serve_listener(sock, listener.caller, "plain"))
     box.on_unlisten(lambda gone: server.close_caller(gone.caller))
@@ -55,6 +62,7 @@ class Service:
 
     def __init__(  # noqa: PLR0913 - the pieces of one process meet here
         self,
+        *,
         state: State,
         shelf: Shelf,
         installer: Installer,

@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from databox.kit.control import Control
-from databox.manager.state import Package, State
+from databox.manager.state import State
 from databox.wire import api, control, manifest
 from databox.wire.errors import BadRequest, NotFound, TooLarge
+from databox.wire.manifest import Package
 
 MAX_UPLOAD = 16 * 1024 * 1024
 MAX_FILES = 2000

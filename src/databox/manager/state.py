@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from databox.wire.errors import NotFound
-from databox.wire.manifest import Manifest
+from databox.wire.manifest import Manifest, Package
 from databox.wire.sla import Choices, Sla
 
 _SCHEMA = """
@@ -44,15 +44,6 @@ class Installed:
     def choices(self) -> Choices:
         """The owner's present choices."""
         return self.sla.choices
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """An unpacked package. `signer`: in words, for the consent screen."""
-
-    digest: str
-    manifest: Manifest
-    signer: str
 
 
 class State:

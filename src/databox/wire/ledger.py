@@ -1,10 +1,10 @@
-"""Ledger entries: what is written down, by whom it may be written, and how a line is hashed.
+r"""Ledger entries: what is written down, by whom it may be written, and how a line is hashed.
 
 A leaf is the exact bytes of one entry's JSON as stored. Its hash is SHA-256(0x00 || leaf), the
 leaf hash of RFC 6962, so a Merkle tree can later be built over the same file. The chain is
 `head[n] = SHA-256(0x01 || head[n-1] || leaf_hash[n])`, `head[-1]` = 32 zero bytes.
 
-A checkpoint signs, by Ed25519, the text `databox ledger v1\\n<size>\\n<base64 head>\\n<time>\\n`.
+A checkpoint signs, by Ed25519, the text `databox ledger v1\n<size>\n<base64 head>\n<time>\n`.
 """
 
 import hashlib

@@ -151,6 +151,14 @@ class Manifest(_Part, frozen=True, kw_only=True):
         return self.title or self.name
 
 
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """A package: its content digest (hex SHA-256), its manifest, and its signer in words."""
+
+    digest: str
+    manifest: Manifest
+    signer: str
+
+
 def decode(text: bytes) -> Manifest:
     """Read and check a manifest.
 

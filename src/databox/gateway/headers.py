@@ -1,0 +1,166 @@
+"""Headers of everything that a browser gets: built here from scratch, for each kind of answer.
+
+The policies and the escapes they were tried against: `docs/security/app-screens.md`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+SHELL_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+    "frame-src {frame}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
+)
+
+FRAME_CSP = (
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self'; media-src 'self' blob:; connect-src 'self'; "
+    "worker-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors {shell}; "
+    "sandbox allow-scripts allow-same-origin allow-forms; webrtc 'block'"
+)
+
+# A document that is not HTML but can carry script gets no script at all.
+SCRIPTLESS_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+
+_NO_SENSORS = ", ".join(
+    f"{name}=()"
+    for name in (
+        "accelerometer",
+        "ambient-light-sensor",
+        "autoplay",
+        "bluetooth",
+        "camera",
+        "clipboard-read",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "geolocation",
+        "gyroscope",
+        "hid",
+        "identity-credentials-get",
+        "idle-detection",
+        "local-fonts",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "publickey-credentials-get",
+        "screen-wake-lock",
+        "serial",
+        "usb",
+        "web-share",
+        "xr-spatial-tracking",
+    )
+)
+
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("X-DNS-Prefetch-Control", "off"),
+)
+
+_KEPT = frozenset({"etag", "last-modified", "content-range", "content-disposition"})
+
+_TYPES = (
+    "text/",
+    "image/",
+    "font/",
+    "audio/",
+    "video/",
+    "application/json",
+    "application/javascript",
+    "application/wasm",
+    "application/octet-stream",
+    "application/pdf",
+    "application/xml",
+    "application/xhtml+xml",
+    "application/manifest+json",
+)
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def shell(frame: str = "") -> Headers:
+    """Headers of a dashboard page; `frame`: the one origin it may show, empty for none."""
+    return (
+        *_ALWAYS,
+        ("Content-Security-Policy", SHELL_CSP.format(frame=frame or "'none'")),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Permissions-Policy", _NO_SENSORS),
+        ("Origin-Agent-Cluster", "?1"),
+    )
+
+
+def api() -> Headers:
+    """Headers of an answer of the public API: data for the dashboard's own script."""
+    return (
+        *_ALWAYS,
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+        ("Cache-Control", "no-store"),
+    )
+
+
+def frame(shell_origin: str, content_type: str, *, inline: bool) -> Headers:
+    """Headers that seal every answer of an app's own pages, errors and redirects included.
+
+    `inline`: the manifest asks for inline scripts; the seal holds with them.
+    """
+    scripts = " 'unsafe-inline' 'unsafe-eval'" if inline else ""
+    policy = FRAME_CSP.format(shell=shell_origin, scripts=scripts)
+    if _scriptable(content_type):
+        policy = f"{SCRIPTLESS_CSP}; frame-ancestors {shell_origin}"
+    return (
+        *_ALWAYS,
+        ("Content-Security-Policy", policy),
+        ("Connection-Allowlist", "(response-origin)"),
+        ("Permissions-Policy", _NO_SENSORS),
+        ("Origin-Agent-Cluster", "?1"),
+    )
+
+
+def from_app(headers: Iterable[tuple[str, str]]) -> Headers:
+    """The few headers of an app's answer that may pass; all others are dropped.
+
+    `Cache-Control` becomes private. A redirect and cookies are handled by the caller.
+    """
+    kept = []
+    for name, value in headers:
+        if name.lower() in _KEPT:
+            kept.append((name, value))
+        if name.lower() == "cache-control":
+            kept.append(("Cache-Control", "no-store" if "no-store" in value else "private"))
+    return tuple(kept)
+
+
+def content_type(claimed: str) -> str:
+    """The content type an app may claim; what is not on the list is plain bytes."""
+    kind = claimed.partition(";")[0].strip().lower()
+    if any(kind == known or (known.endswith("/") and kind.startswith(known)) for known in _TYPES):
+        return claimed
+    return "application/octet-stream"
+
+
+def to_app(headers: Mapping[str, str], cookie: str) -> dict[str, str]:
+    """The headers of a browser's request that an app may see, with its own cookies only."""
+    allowed = (
+        "accept",
+        "accept-language",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "range",
+        "x-requested-with",
+        "x-csrf-token",
+    )
+    passed = {name: headers[name] for name in allowed if name in headers}
+    if cookie:
+        passed["cookie"] = cookie
+    return passed
+
+
+def _scriptable(content_type_: str) -> bool:
+    kind = content_type_.partition(";")[0].strip().lower()
+    return kind.endswith(("+xml", "/xml")) or kind == "application/pdf"
