@@ -96,6 +96,20 @@ class Ready(_Message, tag="ready", frozen=True, kw_only=True):
     """The part serves; listeners may be handed to it."""
 
 
+class Closed(_Message, tag="closed", frozen=True, kw_only=True):
+    """After `Unlisten`: this caller has no open connection any more."""
+
+    caller: str
+    callee: str
+
+
+class Broken(_Message, tag="broken", frozen=True, kw_only=True):
+    """The part could not confine or load itself and ends: it never ran unconfined."""
+
+    step: str
+    reason: str
+
+
 class Connect(_Message, tag="connect", frozen=True, kw_only=True):
     """Give me a connection to `callee`; the answer carries the descriptor."""
 
@@ -256,9 +270,11 @@ class Tail(_Message, tag="tail", frozen=True, kw_only=True):
     name: str
 
 
-FromGateway = Ready | Connect | Setup | Unlock | Recover | Dial | BoxStatus
+FromGateway = Ready | Closed | Broken | Connect | Setup | Unlock | Recover | Dial | BoxStatus
 FromManager = (
     Ready
+    | Closed
+    | Broken
     | Connect
     | EnsureStore
     | ForgetStore
@@ -276,6 +292,8 @@ FromManager = (
 )
 FromPart = (
     Ready
+    | Closed
+    | Broken
     | Connect
     | Setup
     | Unlock
