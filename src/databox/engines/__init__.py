@@ -133,9 +133,9 @@ class Engine(Protocol):
         """What the run uses now; zeros once it has ended."""
 
     async def run_once(
-        self, spec: RunSpec, stdin: bytes, timeout: float, prepare: Prepare | None = None
+        self, spec: RunSpec, stdin: bytes, within: float, prepare: Prepare | None = None
     ) -> Outcome:
-        """Run to the end in a throw-away instance; at most `timeout` seconds. Never an event.
+        """Run to the end in a throw-away instance; at most `within` seconds. Never an event.
 
         Raises:
             Unavailable, BadRequest: as `start`.

@@ -39,6 +39,10 @@ class Channels:
     seccomp: int
     files: tuple[tuple[int, str], ...]
 
+    def all(self) -> tuple[int, ...]:
+        """Every descriptor, for the one who starts bubblewrap to let through."""
+        return (self.status, self.block, self.seccomp, *(number for number, _ in self.files))
+
 
 def inner_files(spec: RunSpec) -> tuple[tuple[str, bytes], ...]:
     """Small read-only files made for this instance: (path inside, content).
@@ -104,8 +108,8 @@ def _system() -> Iterator[str]:
         yield from ("--ro-bind-try", path, path)
     # Sizes on every tmpfs: one without is the host's memory. /dev itself is closed at the end.
     yield from ("--dev", "/dev")
-    yield from ("--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")
-    yield from ("--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp")
+    yield from ("--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108 - inside
+    yield from ("--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp")  # noqa: S108 - inside
 
 
 def _mounts(spec: RunSpec) -> Iterator[str]:

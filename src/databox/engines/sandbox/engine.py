@@ -5,15 +5,15 @@ import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from databox.engines import Exit, ExitReason, Finding, Outcome, Prepare, Run, Stats
 from databox.engines.sandbox import cgroups, disk, doctor, processes, spawn
 from databox.engines.sandbox.access import check_reach, own_var
 from databox.engines.sandbox.cgroups import Group
 from databox.engines.sandbox.limits import MEBIBYTE, Level, ceiling, file_bound
-from databox.engines.sandbox.namespaces import Hopper
-from databox.engines.sandbox.output import Capture, Log, Pump, Sink
+from databox.engines.sandbox.namespaces import Inside
+from databox.engines.sandbox.output import Capture, Log, Sink
 from databox.engines.sandbox.run import SandboxRun, limit_processes
 from databox.engines.sandbox.spawn import Held
 from databox.engines.sandbox.watch import Watch
@@ -39,15 +39,13 @@ class SandboxEngine:
         self,
         program: str,
         hierarchy: cgroups.Hierarchy,
-        thread: ThreadPoolExecutor,
-        hopper: Hopper,
+        inside: Inside,
     ) -> None:
         """Take what `open` found."""
         self.levels = hierarchy.levels()
         self._program = program
         self._hierarchy = hierarchy
-        self._thread = thread
-        self._hopper = hopper
+        self._inside = inside
         self._numbers = itertools.count()
         self._runs: set[SandboxRun] = set()
         self._ended: asyncio.Queue[SandboxRun] = asyncio.Queue()
@@ -62,15 +60,8 @@ class SandboxEngine:
         Raises:
             Unavailable: network namespaces are forbidden; the remedy says more.
         """
-        thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
-        loop = asyncio.get_running_loop()
-        try:
-            hopper = await loop.run_in_executor(thread, Hopper)
-            hierarchy = await loop.run_in_executor(thread, cgroups.probe)
-        except BaseException:
-            thread.shutdown()
-            raise
-        return cls(program, hierarchy, thread, hopper)
+        inside = await Inside.open()
+        return cls(program, await inside.do(cgroups.probe), inside)
 
     async def start(self, spec: RunSpec, prepare: Prepare | None = None) -> Run:
         """Start an instance; see `Engine.start`. Output goes to `spec.log`, if there is one."""
@@ -93,13 +84,13 @@ class SandboxEngine:
         return await asyncio.get_running_loop().run_in_executor(self._watch.thread, _stats, run)
 
     async def run_once(
-        self, spec: RunSpec, stdin: bytes, timeout: float, prepare: Prepare | None = None
+        self, spec: RunSpec, stdin: bytes, within: float, prepare: Prepare | None = None
     ) -> Outcome:
         """Run to the end; see `Engine.run_once`."""
         stdout, stderr = Capture(STDOUT_BYTES), Capture(STDERR_BYTES)
         run = await self._launch(spec, prepare, (stdout, stderr), stdin=stdin)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 await run.wait()
         except TimeoutError:
             await run.end(ExitReason.TIMEOUT)
@@ -117,10 +108,8 @@ class SandboxEngine:
         """End every run and give back all; see `Engine.close`."""
         await self._watch.close()
         await asyncio.gather(*(run.end(ExitReason.STOPPED) for run in tuple(self._runs)))
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._hierarchy.remove)
-        await loop.run_in_executor(self._thread, self._hopper.close)
-        self._thread.shutdown()
+        await self._inside.do(self._hierarchy.remove)
+        await self._inside.close()
 
     async def _launch(
         self,
@@ -132,16 +121,9 @@ class SandboxEngine:
         ended: Ended | None = None,
     ) -> SandboxRun:
         held, group = await self._hold(spec, stdin, separate=len(sinks) > 1)
-        pipes = (held.stdout, held.stderr)
-        run = SandboxRun(
-            spec,
-            held,
-            group,
-            pumps=tuple(Pump(pipe, sink) for pipe, sink in zip(pipes, sinks, strict=False)),
-            thread=self._thread,
-            hopper=self._hopper,
-            ended=self._forget if ended is None else lambda run: self._report(run, ended),
-        )
+        forget = self._forget if ended is None else lambda run: self._report(run, ended)
+        run = SandboxRun(spec, held, group, self._inside, forget)
+        run.follow(sinks)
         self._runs.add(run)
         try:
             if prepare is not None:
@@ -156,7 +138,7 @@ class SandboxEngine:
 
     async def _hold(self, spec: RunSpec, stdin: bytes, *, separate: bool) -> tuple[Held, Group]:
         """Build the sandbox in the engine's thread, and lose nothing if the caller goes away."""
-        work = self._thread.submit(self._build, spec, stdin, separate=separate)
+        work = self._inside.submit(lambda: self._build(spec, stdin, separate=separate))
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:

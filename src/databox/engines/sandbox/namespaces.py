@@ -9,13 +9,19 @@ Leave to enter: root has it; an ordinary user gets it over all later sandboxes b
 `become_parent_namespace`, called before the process has a second thread.
 """
 
+import asyncio
 import ctypes
 import errno
 import os
 import socket
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from databox.wire.errors import Conflict, Unavailable
+
+T = TypeVar("T")
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -84,6 +90,42 @@ class Hopper:
     def close(self) -> None:
         """Forget the home; the namespace ends with the thread."""
         os.close(self._home)
+
+
+class Inside:
+    """The engine's one long-lived thread, and the hopper that lives in it."""
+
+    def __init__(self, thread: ThreadPoolExecutor, hopper: Hopper) -> None:
+        """Take a hopper that was made in `thread`."""
+        self.hopper = hopper
+        self._thread = thread
+
+    @classmethod
+    async def open(cls) -> "Inside":
+        """Start the thread.
+
+        Raises:
+            Unavailable: as `Hopper`.
+        """
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+        try:
+            return cls(thread, await asyncio.wrap_future(thread.submit(Hopper)))
+        except BaseException:
+            thread.shutdown()
+            raise
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Do it in the thread; the result is kept even when nobody waits any more."""
+        return self._thread.submit(work)
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do it in the thread and wait."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    async def close(self) -> None:
+        """End the thread, and with it whatever was to die with its parent."""
+        await self.do(self.hopper.close)
+        self._thread.shutdown()
 
 
 def _call(name: str, *arguments: int) -> None:

@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 from databox.engines import Exit, ExitReason
 from databox.engines.sandbox import processes
 from databox.engines.sandbox.cgroups import Group
-from databox.engines.sandbox.namespaces import Hopper
-from databox.engines.sandbox.output import Pump
+from databox.engines.sandbox.namespaces import Hopper, Inside
+from databox.engines.sandbox.output import Pump, Sink
 from databox.engines.sandbox.spawn import PRLIMIT, Held
 from databox.wire.errors import Unavailable
 from databox.wire.runspec import RunSpec
@@ -36,10 +35,7 @@ class SandboxRun:
         spec: RunSpec,
         held: Held,
         group: Group,
-        *,
-        pumps: tuple[Pump, ...],
-        thread: Executor,
-        hopper: Hopper,
+        inside: Inside,
         ended: Callable[["SandboxRun"], None],
     ) -> None:
         """Watch over `held` from now on; `ended` is called once, last of all."""
@@ -49,9 +45,8 @@ class SandboxRun:
         self.group = group
         self.reason: ExitReason | None = None
         self.namespace = processes.namespace(held.pid)
-        self._pumps = pumps
-        self._thread = thread
-        self._hopper = hopper
+        self._pumps: tuple[Pump, ...] = ()
+        self._inside = inside
         self._ended = ended
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -70,7 +65,7 @@ class SandboxRun:
 
     async def listen(self, address: str, port: int) -> socket.socket:
         """Listen inside; see `databox.engines.Run.listen`."""
-        return await self._inside(lambda: self._hopper.listen(self.held.network, address, port))
+        return await self._make(lambda hopper: hopper.listen(self.held.network, address, port))
 
     async def dial(self, port: int) -> socket.socket:
         """Connect to the app's own port; see `databox.engines.Run.dial`."""
@@ -80,7 +75,7 @@ class SandboxRun:
         raise Unavailable(f"{self.spec.name} does not answer on port {port} yet")
 
     async def _dial(self, family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-        made = await self._inside(lambda: self._hopper.make(self.held.network, family))
+        made = await self._make(lambda hopper: hopper.make(self.held.network, family))
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._loop.sock_connect(made, (host, port))
@@ -92,13 +87,18 @@ class SandboxRun:
             raise
         return made
 
-    async def _inside(self, make: Callable[[], socket.socket]) -> socket.socket:
+    async def _make(self, make: Callable[[Hopper], socket.socket]) -> socket.socket:
         def checked() -> socket.socket:
             if self._closed:
                 raise Unavailable(f"{self.spec.name} has ended")
-            return make()
+            return make(self._inside.hopper)
 
-        return await self._loop.run_in_executor(self._thread, checked)
+        return await self._inside.do(checked)
+
+    def follow(self, sinks: tuple[Sink, ...]) -> None:
+        """Carry standard output, and standard error if there is a second sink, to `sinks`."""
+        pipes = (self.held.stdout, self.held.stderr)
+        self._pumps = tuple(Pump(pipe, sink) for pipe, sink in zip(pipes, sinks, strict=False))
 
     def release(self) -> None:
         """Let the app run."""
@@ -151,7 +151,7 @@ class SandboxRun:
         for pump in self._pumps:
             pump.stop()
         exit_ = self._judge(code)
-        await self._loop.run_in_executor(self._thread, self._give_back)
+        await self._inside.do(self._give_back)
         self._exit.set_result(exit_)
         self._ended(self)
 

@@ -24,13 +24,13 @@ KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
 
 # ENOSYS where libc or a runtime has a fallback that it takes on ENOSYS alone.
-ABSENT = (
+ABSENT = (  # noqa: SIM905 - words read better than quoted strings
     "clone3 open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr statmount listmount "
     "io_uring_setup io_uring_enter io_uring_register bpf userfaultfd memfd_secret pidfd_getfd "
     "quotactl_fd"
 ).split()
 
-REFUSED = (
+REFUSED = (  # noqa: SIM905 - as above
     # looking into and steering other processes
     "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
     "perf_event_open "

@@ -105,12 +105,11 @@ def hold(
         )
         options = _memory(brief, arguments.encode(arguments.arguments(spec, channels)))
         arguments.encode(spec.command)
+        start = (PRLIMIT, *ceiling.options(), "--", program)
         process = _popen(
-            (PRLIMIT, *ceiling.options(), "--", program, "--args", str(options), "--")
-            + spec.command,
+            (*start, "--args", str(options), "--", *spec.command),
             (_memory(brief, stdin), stdout_child, stderr_child),
-            (options, status_child, block_child, channels.seccomp)
-            + tuple(descriptor for descriptor, _ in channels.files),
+            (options, *channels.all()),
             spec.uid,
         )
         later.callback(_end, process)
@@ -227,4 +226,4 @@ def _machine() -> seccomp.Machine:
     machine = platform.machine()
     if machine not in seccomp.ARCHITECTURE:
         raise Unavailable("there is no system call filter for this machine", found=machine)
-    return cast(seccomp.Machine, machine)
+    return machine
