@@ -1,0 +1,209 @@
+"""The guard: the only place where tokens are checked.
+
+It holds one service's secret and decides for each request whether its token permits it. What can
+be known once, the signature and the caveats' meaning, is kept for tokens seen lately; everything
+that may change, who calls, path, method, time and ended grants, is checked every time.
+"""
+
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from databox.kit.clock import Clock
+from databox.wire import tokens
+from databox.wire.caveats import Caveats, Duty, compile_caveats
+from databox.wire.errors import Denied, Unauthenticated
+from databox.wire.tokens import BadToken
+
+USER_GRANT = "user"
+"""The grant part of the identifier of a signed-in person's token."""
+CACHED = 512
+"""Tokens remembered. One is about 2 kB, so at most 1 MB."""
+
+
+class Asked(Protocol):
+    """What the guard needs to know of a request."""
+
+    method: str
+    path: str
+    caller: str
+
+
+class Endings(Protocol):
+    """Which grants have ended."""
+
+    def has_ended(self, grant: str) -> bool:
+        """Whether this grant is over."""
+        ...
+
+
+class EndedGrants:
+    """The ended grants of one service, as the arbiter told it, with the number of the last change.
+
+    Grant ids are never used again, so the set only grows and telling twice changes nothing.
+    """
+
+    __slots__ = ("_ended", "epoch")
+
+    def __init__(self, epoch: int, ended: Iterable[str]) -> None:
+        self.epoch = epoch
+        self._ended = set(ended)
+
+    def apply(self, epoch: int, ended: Iterable[str]) -> None:
+        """Add grants that ended; an older message than the last is taken as well."""
+        self._ended.update(ended)
+        self.epoch = max(self.epoch, epoch)
+
+    def has_ended(self, grant: str) -> bool:
+        """Whether this grant is over."""
+        return grant in self._ended
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A request's token, checked. `user`, `role`: of a signed-in person, else empty."""
+
+    client: str
+    grant: str
+    user: str
+    role: str
+    caveats: Caveats
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the owner is asking, signed in at a browser."""
+        return self.role == "owner"
+
+
+class Guard:
+    """Checks the tokens of one service.
+
+    Args:
+        target: The service's own name, as tokens name it.
+        secret: Its secret, from the arbiter.
+        clock: A time that never goes back, see `kit.steady`.
+        epoch: The grants that have ended.
+        keeps: The caveats about data that the service keeps itself; a token with another one is
+            refused, because nobody would keep it.
+        pairs: Whether callers are known by the pair they come through. Only a development box,
+            where clients come over TCP, has none.
+    """
+
+    # Six things are what a check depends on; a bundle of them would only hide that.
+    def __init__(  # noqa: PLR0913
+        self,
+        target: str,
+        secret: str,
+        clock: Clock,
+        epoch: Endings,
+        *,
+        keeps: Collection[Duty],
+        pairs: bool = True,
+    ) -> None:
+        self._target = target
+        self._secret = secret
+        self._clock = clock
+        self._epoch = epoch
+        self._keeps = frozenset(keeps)
+        self._pairs = pairs
+        self._known: OrderedDict[str, Verified] = OrderedDict()
+
+    def check(self, request: Asked, token: str) -> Verified:
+        """Decide whether `token` permits this request, and give who asks under which caveats.
+
+        Raises:
+            Unauthenticated: no token.
+            BadToken: malformed, signature wrong, unknown caveat, not for this service or caller,
+                path or method outside it, expired, or its grant ended.
+        """
+        verified = self._known.get(token)
+        if verified is None:
+            verified = self._remember(token)
+        else:
+            self._known.move_to_end(token)
+        caveats = verified.caveats
+        if self._pairs and verified.client != request.caller:
+            raise BadToken("the token belongs to somebody else", code="token-client")
+        if caveats.method is not None and caveats.method != request.method:
+            raise BadToken("the token does not permit this method", code="token-method")
+        if not caveats.permits_path(request.path):
+            raise BadToken("the token does not permit this path", code="token-path")
+        if not caveats.permits_time(self._clock.now()):
+            raise BadToken("the token has expired", code="token-expired")
+        if self._epoch.has_ended(verified.grant):
+            raise BadToken("access was stopped", code="grant-ended")
+        return verified
+
+    def check_owner(self, request: Asked, token: str) -> Verified:
+        """As `check`, for what only the signed-in owner may do.
+
+        Raises:
+            Unauthenticated, BadToken: as `check`.
+            Denied: a good token, but not of the owner.
+        """
+        verified = self.check(request, token)
+        if not verified.is_owner:
+            raise Denied("only the owner may do this")
+        return verified
+
+    def _remember(self, token: str) -> Verified:
+        """Check what never changes. Failures are not kept, or they would push out good tokens."""
+        if not token:
+            raise Unauthenticated("the request has no token", code="token-missing")
+        macaroon = tokens.parse(token)
+        tokens.verify(macaroon, self._secret)
+        verified = _read(macaroon)
+        if verified.caveats.target != self._target or verified.caveats.never:
+            raise BadToken("the token is for another service", code="token-target")
+        unkept = verified.caveats.duties - self._keeps
+        if unkept:
+            raise BadToken(
+                "the token has a caveat that this service cannot keep",
+                code="token-caveat",
+                found=", ".join(sorted(unkept)),
+            )
+        self._known[token] = verified
+        if len(self._known) > CACHED:
+            self._known.popitem(last=False)
+        return verified
+
+
+def _read(macaroon: tokens.Macaroon) -> Verified:
+    """Take identifier and caveats apart.
+
+    A person's name and role count only in a token that the arbiter made for a signed-in person:
+    any holder may add `role = owner` to a token, and adding a caveat must never allow more.
+    """
+    client, _, rest = macaroon.identifier.partition(":")
+    grant, _, nonce = rest.partition(":")
+    if not (client and grant and nonce):
+        raise BadToken("the token does not say whose it is", code="token-client")
+    caveats = compile_caveats(macaroon.caveats)
+    personal = grant == USER_GRANT
+    if personal != bool(caveats.user) or personal != bool(caveats.role):
+        raise BadToken("the token's user and role do not fit its grant", code="token-user")
+    return Verified(client, grant, caveats.user, caveats.role, caveats)
+
+
+def credential(headers: dict[str, str]) -> str:
+    """The credential of a launch-era request, "" if there is none.
+
+    `X-Api-Key` wins; else the user name of HTTP Basic, whose password is not looked at. Names in
+    `headers` are lower case.
+    """
+    key = headers.get("x-api-key", "")
+    if key:
+        return key
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return _basic_user(value.strip()) if scheme.lower() == "basic" else ""
+
+
+def _basic_user(value: str) -> str:
+    try:
+        text = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text.partition(":")[0]
