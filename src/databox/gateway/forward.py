@@ -1,0 +1,73 @@
+"""Passes calls of the public API on to the part that answers, with the person's own token."""
+
+from databox.gateway.people import People
+from databox.kit.dialer import Dialer
+from databox.kit.http.message import Request, Response
+from databox.kit.http.router import Router
+from databox.wire.endpoints import ENDPOINTS, Endpoint
+from databox.wire.errors import NotFound
+from databox.wire.names import STORE_SUFFIX, any_name
+
+STORES = "/api/stores/{store}"
+
+
+class Forward:
+    """One handler for every public endpoint that another part answers."""
+
+    def __init__(self, people: People, dialer: Dialer) -> None:
+        self._people = people
+        self._dialer = dialer
+
+    def mount(self, router: Router) -> None:
+        """Add them all, straight from the table."""
+        for endpoint in ENDPOINTS:
+            if not endpoint.public or endpoint.service == "gateway":
+                continue
+            if endpoint.service == "store":
+                router.add(endpoint.method, STORES + endpoint.path, self.to_store)
+            else:
+                router.add(
+                    endpoint.method,
+                    endpoint.path,
+                    _To(self, endpoint),
+                    max_body=endpoint.max_body,
+                )
+
+    async def to_store(self, request: Request) -> Response:
+        """A read of one store by the signed-in person.
+
+        Raises:
+            NotFound: the name is not one of a store.
+        """
+        person = await self._people.caller(request)
+        store = any_name(request.args["store"], field="store")
+        if not store.endswith(STORE_SUFFIX):
+            raise NotFound("there is no such store", field="store", found=store)
+        prefix = len(STORES.replace("{store}", store))
+        path, target = request.path[prefix:], request.target[prefix:]
+        token = await self._people.token(person, store, request.method, path)
+        return await self._pass(request, store, target, token)
+
+    async def to_part(self, request: Request, endpoint: Endpoint) -> Response:
+        """Any other public call."""
+        person = await self._people.caller(request)
+        token = await self._people.token(person, endpoint.service, request.method, request.path)
+        return await self._pass(request, endpoint.service, request.target, token)
+
+    async def _pass(self, request: Request, callee: str, target: str, token: str) -> Response:
+        headers = {"x-api-key": token, "content-type": "application/json"}
+        response = await self._dialer.fetch(
+            callee, request.method, target, headers=headers, body=request.body
+        )
+        return Response(response.status, response.body, response.content_type)
+
+
+class _To:
+    """Remembers which line of the table a route stands for."""
+
+    def __init__(self, forward: Forward, endpoint: Endpoint) -> None:
+        self._forward = forward
+        self._endpoint = endpoint
+
+    async def __call__(self, request: Request) -> Response:
+        return await self._forward.to_part(request, self._endpoint)

@@ -1,0 +1,151 @@
+"""The gateway's process: one server for the dashboard, its API and the app screens."""
+
+import inspect
+import logging
+from pathlib import Path
+
+import msgspec
+
+from databox.gateway import headers
+from databox.gateway.entry import Entry
+from databox.gateway.files import Files
+from databox.gateway.forward import Forward
+from databox.gateway.frames import Frames
+from databox.gateway.hosts import Origins, check_api_call
+from databox.gateway.live import Live
+from databox.gateway.people import People
+from databox.gateway.screens import Screens
+from databox.kit.clock import SystemClock
+from databox.kit.control import Control
+from databox.kit.dialer import Dialer
+from databox.kit.http.client import Connection
+from databox.kit.http.message import Answer, Request, Response
+from databox.kit.http.render import refusal
+from databox.kit.http.router import Router
+from databox.kit.http.server import Server
+from databox.kit.table import Call, Table
+from databox.wire import api, control
+from databox.wire.errors import DataboxError, NotFound
+from databox.wire.names import component_name
+
+log = logging.getLogger("databox.gateway")
+
+WEB = Path(__file__).parent / "web"
+
+
+async def serve(box: Control) -> None:
+    """Run the gateway until the box says stop."""
+    clock = SystemClock()
+    origins = Origins(int(box.config["port"]))
+    dialer = Dialer(box)
+    people = People(dialer, origins, clock)
+    service = Service(box, origins, people, dialer, clock)
+    server = Server(service.answer)
+    box.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
+    box.on_unlisten(lambda gone: server.close_caller(gone.caller))
+    await box.ready()
+    await box.run()
+    await server.drain()
+
+
+class Service:
+    """Tells apart the dashboard, its API and the app screens, by `Host` first of all."""
+
+    def __init__(
+        self, box: Control, origins: Origins, people: People, dialer: Dialer, clock: SystemClock
+    ) -> None:
+        self._box = box
+        self._origins = origins
+        self._people = people
+        self._dialer = dialer
+        self._files = Files(WEB)
+        self._frames = Frames(origins, clock, self._reach)
+        self._router = self._routes(Entry(box, dialer, people))
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer anything that came through the outer port."""
+        try:
+            label = self._origins.label_of(request.headers.get("host", ""), self._frames)
+        except DataboxError as error:
+            return _plain(error)
+        if label:
+            return await self._frames.serve(label, request)
+        if request.path.startswith("/api/"):
+            return await self._api(request)
+        return self._page(request)
+
+    async def _api(self, request: Request) -> Answer:
+        try:
+            check_api_call(request.method, request.headers, self._origins)
+            route = self._router.resolve(request)
+            _bounded(request, route.max_body)
+            answer = route.handler(request)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except DataboxError as error:
+            answer = refusal(error)
+        if isinstance(answer, Response):
+            extra = (*headers.api(), *answer.headers)
+            return Response(answer.status, answer.body, answer.content_type, extra)
+        return answer
+
+    def _page(self, request: Request) -> Answer:
+        frame = request.parameters.get("frame", "") if request.path.endswith("/open") else ""
+        try:
+            return self._files.serve(request, self._origins, frame if frame in self._frames else "")
+        except DataboxError as error:
+            return _plain(error)
+
+    def _routes(self, entry: Entry) -> Router:
+        router = Router()
+        table = Table(router, None)
+        screens = Screens(self._box, self._people)
+        live = Live(self._people, self._dialer)
+        table.serve("status", entry.status)
+        table.serve("setup", entry.setup)
+        table.serve("login", entry.login)
+        table.serve("recover", entry.recover)
+        table.serve("logout", entry.logout)
+        table.serve("whoami", entry.whoami)
+        table.serve("recovery-proof", entry.recovery_proof)
+        table.serve("view", screens.view)
+        table.serve("form", screens.form)
+        table.serve("open", self.open)
+        table.serve("live", lambda call: live.upgrade(call.request))
+        Forward(self._people, self._dialer).mount(router)
+        return router
+
+    async def open(self, call: Call) -> api.OpenReply:
+        """Open an app's screen: say how it is shown, and make an origin for its own pages.
+
+        Raises:
+            NotFound: nothing with this name is installed.
+        """
+        person = await self._people.caller(call.request)
+        name = component_name(call.args["name"])
+        path = f"/api/components/{name}"
+        token = await self._people.token(person, "manager", "GET", path)
+        response = await self._dialer.fetch("manager", "GET", path, headers={"x-api-key": token})
+        if response.status != 200:
+            raise NotFound("nothing with this name is installed", field="name", found=name)
+        component = msgspec.json.decode(response.body, type=api.Component)
+        if component.screen != "pages":
+            return api.OpenReply(screen="views" if component.screen == "views" else "none")
+        label, ticket = self._frames.open(name, person, inline=component.inline)
+        return api.OpenReply(screen="pages", origin=self._origins.frame(label), ticket=ticket)
+
+    async def _reach(self, app: str) -> Connection:
+        """A connection to an app's own web port, by TLS if it serves that."""
+        sock = await self._box.ask_fd(control.Dial(id=0, instance=app))
+        return await Connection.open(sock)
+
+
+def _bounded(request: Request, most: int | None) -> None:
+    if most is not None and len(request.body) > most:
+        raise DataboxError("the body is too large", code="too-large")
+
+
+def _plain(error: DataboxError) -> Response:
+    """A refusal for people: one plain page, no script."""
+    text = f"{error}\n".encode()
+    return Response(error.status, text, "text/plain; charset=utf-8", headers.shell())
