@@ -18,6 +18,7 @@ from databox.gateway.people import Person
 from databox.kit.clock import Clock
 from databox.kit.http.client import Connection
 from databox.kit.http.message import Request, Response
+from databox.wire.api import Component
 from databox.wire.errors import Denied
 
 TICKET_PATH = "/databox-ticket"
@@ -35,7 +36,8 @@ GUARD = (
 
 _DOCTYPE = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<!doctype[^>]*>", re.IGNORECASE | re.DOTALL)
 
-Reach = Callable[[str], Awaitable[Connection]]
+Reach = Callable[[str, str], Awaitable[Connection]]
+"""Connects to an app's own web port, by its name and scheme."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Frame:
     """One opened screen. `ticket` is empty once used; `cookie` is what it was exchanged for."""
 
     app: str
+    scheme: str
     person: Person
     inline: bool
     ticket: str
@@ -64,14 +67,15 @@ class Frames:
         frame = self._open.get(str(label))
         return frame is not None and frame.ends > self._clock.now()
 
-    def open(self, app: str, person: Person, *, inline: bool) -> tuple[str, str]:
+    def open(self, component: Component, person: Person) -> tuple[str, str]:
         """Open a screen; gives its label and its one-use ticket."""
         self._forget()
         label = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
         frame = Frame(
-            app=app,
+            app=component.name,
+            scheme=component.scheme,
             person=person,
-            inline=inline,
+            inline=component.inline,
             ticket=secrets.token_urlsafe(24),
             cookie=secrets.token_urlsafe(24),
             ends=self._clock.now() + _LIFE_MS,
@@ -123,7 +127,7 @@ class Frames:
         return Response(303, b"", "text/plain", (("Location", "/"), ("Set-Cookie", cookie)))
 
     async def _from_app(self, label: str, frame: Frame, request: Request) -> Response:
-        connection = await self._reach(frame.app)
+        connection = await self._reach(frame.app, frame.scheme)
         try:
             passed = headers.to_app(request.headers, _own_cookies(request))
             passed["x-databox-user"] = frame.person.user

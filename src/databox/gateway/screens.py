@@ -46,8 +46,7 @@ class Screens:
         return Response(200, msgspec.json.encode(screen))
 
     async def _ask(self, name: str, method: str, path: str, body: bytes, user: str) -> Screen:
-        sock = await self._box.ask_fd(control.Dial(id=0, instance=name))
-        connection = await Connection.open(sock)
+        connection = Connection(await self._box.ask_socket(control.Dial(id=0, instance=name)))
         try:
             response = await connection.request(
                 method,

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import ssl
 from pathlib import Path
 
 import msgspec
@@ -131,13 +132,17 @@ class Service:
         component = msgspec.json.decode(response.body, type=api.Component)
         if component.screen != "pages":
             return api.OpenReply(screen="views" if component.screen == "views" else "none")
-        label, ticket = self._frames.open(name, person, inline=component.inline)
+        label, ticket = self._frames.open(component, person)
         return api.OpenReply(screen="pages", origin=self._origins.frame(label), ticket=ticket)
 
-    async def _reach(self, app: str) -> Connection:
+    async def _reach(self, app: str, scheme: str) -> Connection:
         """A connection to an app's own web port, by TLS if it serves that."""
-        sock = await self._box.ask_fd(control.Dial(id=0, instance=app))
-        return await Connection.open(sock)
+        sock = await self._box.ask_socket(control.Dial(id=0, instance=app))
+        if scheme == "http":
+            return Connection(sock, host=app)
+        # An unmodified server shows the leaf it found in its secrets, which our CA signed.
+        context = ssl.create_default_context(cadata=self._box.config["ca"])
+        return Connection(sock, host=app, ssl_context=context, server_hostname=app)
 
 
 def _bounded(request: Request, most: int | None) -> None:

@@ -252,6 +252,8 @@ class Service:
             description=manifest.description,
             level=stat.level if stat else "",
             memory=stat.memory if stat else 0,
+            scheme=manifest.run.scheme if manifest.run else "http",
+            inline=manifest.run is not None and manifest.run.scripts == "inline",
         )
 
 

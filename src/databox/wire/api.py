@@ -318,7 +318,8 @@ class Component(_Api, frozen=True, kw_only=True):
     """An installed driver or app.
 
     `state`: installing, starting, running, restarting, stopped, failed; `detail` in plain words.
-    `screen`: views, pages, none. `leaves`: it may send something out.
+    `screen`: views, pages, none; `scheme`: http or https, of its own pages; `inline`: they carry
+    inline scripts. `leaves`: it may send something out.
     """
 
     name: str
@@ -337,6 +338,8 @@ class Component(_Api, frozen=True, kw_only=True):
     description: str = ""
     level: str = ""
     memory: int = 0
+    scheme: str = "http"
+    inline: bool = False
 
 
 class Components(_Api, frozen=True, kw_only=True):

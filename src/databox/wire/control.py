@@ -59,6 +59,13 @@ class Unroute(_Message, tag="unroute", frozen=True, kw_only=True):
     name: str
 
 
+class Allow(_Message, tag="allow", frozen=True, kw_only=True):
+    """For the switchboard: the outside places, `host:port`, that `caller` may name. All of them."""
+
+    caller: str
+    places: tuple[str, ...]
+
+
 class InstanceState(_Message, tag="instance-state", frozen=True, kw_only=True):
     """For the manager: how an instance, store or part fares."""
 
@@ -86,7 +93,7 @@ class Failed(_Message, tag="failed", frozen=True, kw_only=True):
     error: msgspec.Raw
 
 
-FromBox = Listener | Unlisten | Route | Unroute | InstanceState | Stop | Done | Failed
+FromBox = Listener | Unlisten | Route | Unroute | Allow | InstanceState | Stop | Done | Failed
 
 
 # From a part to the box: any part.
@@ -197,6 +204,13 @@ class DropPair(_Message, tag="drop-pair", frozen=True, kw_only=True):
     callee: str
 
 
+class AllowExports(_Message, tag="allow-exports", frozen=True, kw_only=True):
+    """The places, `host:port`, that exports are granted to now; the switchboard refuses others."""
+
+    id: int
+    places: tuple[str, ...]
+
+
 class StartInstance(_Message, tag="start-instance", frozen=True, kw_only=True):
     """Run a component of an adopted package until told otherwise; restart it when it falls."""
 
@@ -281,6 +295,7 @@ FromManager = (
     | RestartStore
     | EnsurePair
     | DropPair
+    | AllowExports
     | StartInstance
     | StopInstance
     | RemoveInstance
@@ -305,6 +320,7 @@ FromPart = (
     | RestartStore
     | EnsurePair
     | DropPair
+    | AllowExports
     | StartInstance
     | StopInstance
     | RemoveInstance
