@@ -4,6 +4,8 @@ Bytes of the spec end up between NUL bytes, so a NUL in a name or a value would 
 an argument of its own choice: `encode` refuses it.
 """
 
+import contextlib
+import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -70,8 +72,17 @@ def hosts(spec: RunSpec) -> str:
             c.isascii() and (c.isalnum() or c in "-.") for c in entry.name
         ):
             raise BadRequest("this is not a host name", field="names", found=repr(entry.name))
-        lines.append(f"{entry.address} {entry.name}")
+        lines.append(f"{_loopback(entry.address)} {entry.name}")
     return "\n".join(lines) + "\n"
+
+
+def _loopback(text: str) -> str:
+    """One of 127.0.0.2 and up; 127.0.0.1 is the app's own."""
+    with contextlib.suppress(ValueError):
+        address = ipaddress.IPv4Address(text)
+        if address.is_loopback and text != "127.0.0.1":
+            return str(address)
+    raise BadRequest("a name needs its own loopback address", field="names", found=repr(text))
 
 
 def arguments(spec: RunSpec, channels: Channels) -> tuple[str, ...]:

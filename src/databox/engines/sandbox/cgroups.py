@@ -63,13 +63,13 @@ class Group:
     def limit(self, limits: Limits) -> None:
         """Write the bounds; those on memory before anything can be used."""
         for controller, folder in self.folders.items():
-            for file, value, needed in _settings(self.version, controller, limits):
+            for file, value, needed in settings(self.version, controller, limits):
                 _write(folder / file, value, needed=needed)
 
     def limit_cpu(self, cpu: float) -> None:
         """Bound the processor alone."""
         if folder := self.folders.get("cpu"):
-            for file, value, needed in _settings(self.version, "cpu", Limits(cpu=cpu)):
+            for file, value, needed in settings(self.version, "cpu", Limits(cpu=cpu)):
                 _write(folder / file, value, needed=needed)
 
     def join(self, pid: int) -> None:
@@ -102,21 +102,21 @@ class Group:
 
 def probe() -> Hierarchy:
     """Find where groups can be made, by making one. No folder at all: the ladder's last step."""
-    mounts = _mounts(Path("/proc/self/mountinfo").read_text())
-    own = _own_paths(Path("/proc/self/cgroup").read_text())
+    mounted = mounts(Path("/proc/self/mountinfo").read_text())
+    own = own_paths(Path("/proc/self/cgroup").read_text())
     name = f"{PREFIX}{os.getpid()}"
-    folders = _probe_version_2(mounts, own, name)
+    folders = _probe_version_2(mounted, own, name)
     if folders:
         return Hierarchy(2, folders)
-    return Hierarchy(1, _probe_version_1(mounts, own, name))
+    return Hierarchy(1, _probe_version_1(mounted, own, name))
 
 
 def _probe_version_2(
-    mounts: Mapping[str, Path], own: Mapping[str, str], name: str
+    mounted: Mapping[str, Path], own: Mapping[str, str], name: str
 ) -> Mapping[str, Path]:
-    if "" not in mounts:
+    if "" not in mounted:
         return {}
-    top = mounts[""]
+    top = mounted[""]
     for parent in dict.fromkeys((top / own.get("", "/").lstrip("/"), top)):
         folder = parent / name
         with contextlib.suppress(OSError):
@@ -144,15 +144,15 @@ def _delegate(parent: Path, folder: Path, wanted: list[str], *, is_top: bool) ->
 
 
 def _probe_version_1(
-    mounts: Mapping[str, Path], own: Mapping[str, str], name: str
+    mounted: Mapping[str, Path], own: Mapping[str, str], name: str
 ) -> Mapping[str, Path]:
     found = {}
     for controller in CONTROLLERS:
-        if controller not in mounts:
+        if controller not in mounted:
             continue
-        below = mounts[controller] / own.get(controller, "/").lstrip("/")
+        below = mounted[controller] / own.get(controller, "/").lstrip("/")
         # In a container the path may name a group above what is mounted.
-        folder = (below if below.is_dir() else mounts[controller]) / name
+        folder = (below if below.is_dir() else mounted[controller]) / name
         _sweep(folder.parent)
         with contextlib.suppress(OSError):
             folder.mkdir()
@@ -181,7 +181,7 @@ def _works(version: int, folders: Mapping[str, Path]) -> bool:
     return True
 
 
-def _settings(version: int, controller: str, limits: Limits) -> tuple[tuple[str, str, bool], ...]:
+def settings(version: int, controller: str, limits: Limits) -> tuple[tuple[str, str, bool], ...]:
     """(file, value, whether it must succeed). Swap's bound is absent on machines without swap."""
     memory = str(limits.memory_mb * MEBIBYTE)
     quota = quota_us(limits.cpu)
@@ -206,7 +206,7 @@ def _settings(version: int, controller: str, limits: Limits) -> tuple[tuple[str,
     return table[version, controller]
 
 
-def _mounts(mountinfo: str) -> dict[str, Path]:
+def mounts(mountinfo: str) -> dict[str, Path]:
     """Controller -> mount point; the key of version 2 is empty, as in /proc/self/cgroup."""
     found: dict[str, Path] = {}
     for line in mountinfo.splitlines():
@@ -219,7 +219,7 @@ def _mounts(mountinfo: str) -> dict[str, Path]:
     return found
 
 
-def _own_paths(text: str) -> dict[str, str]:
+def own_paths(text: str) -> dict[str, str]:
     """Controller -> the group that this process is in."""
     found: dict[str, str] = {}
     for line in text.splitlines():
