@@ -30,6 +30,7 @@ class Asked(Protocol):
     method: str
     path: str
     caller: str
+    headers: dict[str, str]
 
 
 class Endings(Protocol):
@@ -111,14 +112,18 @@ class Guard:
         self._pairs = pairs
         self._known: OrderedDict[str, Verified] = OrderedDict()
 
-    def check(self, request: Asked, token: str) -> Verified:
-        """Decide whether `token` permits this request, and give who asks under which caveats.
+    def check(self, request: Asked, token: str | None = None) -> Verified:
+        """Decide whether a token permits this request, and give who asks under which caveats.
+
+        `token`: where it did not come in the headers, see `credential`.
 
         Raises:
             Unauthenticated: no token.
             BadToken: malformed, signature wrong, unknown caveat, not for this service or caller,
                 path or method outside it, expired, or its grant ended.
         """
+        if token is None:
+            token = credential(request.headers)
         verified = self._known.get(token)
         if verified is None:
             verified = self._remember(token)
@@ -137,7 +142,7 @@ class Guard:
             raise BadToken("access was stopped", code="grant-ended")
         return verified
 
-    def check_owner(self, request: Asked, token: str) -> Verified:
+    def check_owner(self, request: Asked, token: str | None = None) -> Verified:
         """As `check`, for what only the signed-in owner may do.
 
         Raises:
