@@ -69,7 +69,7 @@ def closed_folder(home: Path) -> Path | None:
     """The first folder above or at `home` that other users cannot pass through, if any."""
     real = home.resolve()
     for folder in (*reversed(real.parents), real):
-        if not folder.stat().st_mode & stat.S_IXOTH:
+        if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH:
             return folder
     return None
 

@@ -1,0 +1,147 @@
+"""From words on the command line to the owner's choices: pure.
+
+`LOAD=os-monitor-store/cpu-load` answers the ask LOAD of an app's manifest by a data source.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from databox.wire import api
+from databox.wire.errors import BadRequest
+from databox.wire.sla import Choices, ExportChoice, SourceChoice
+
+EXACT = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
+"""How exact, in the owner's words and in the manifest's."""
+
+DAY = 24 * 3600 * 1000
+
+_SPAN = re.compile(r"([1-9]\d{0,4})([hdwy])")
+_UNITS = {"h": DAY // 24, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
+
+
+def until(text: str, now: int) -> int | None:
+    """When a permission ends, Unix ms, None for "until I stop it". `text`: `30d`, or `never`.
+
+    Raises:
+        BadRequest: the text is neither.
+    """
+    if text == "never":
+        return None
+    return now + span(text, field="--until")
+
+
+def span(text: str, *, field: str) -> int:
+    """A length of time in ms: a number and one of h, d, w, y.
+
+    Raises:
+        BadRequest: the text is nothing of this kind.
+    """
+    found = _SPAN.fullmatch(text)
+    if not found:
+        raise BadRequest(
+            "this is not a length of time",
+            field=field,
+            found=text,
+            remedy="Write a number and one of h, d, w or y, such as 30d",
+        )
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def source_choice(
+    words: str, screen: api.ConsentScreen, *, exact: str | None, since: int | None, end: int | None
+) -> SourceChoice:
+    """Answer one ask. `words`: `CLIENTID=STORE/SOURCE`; `exact` None: the finest that is asked.
+
+    Raises:
+        BadRequest: the words are not of this form, or the app has no such ask.
+    """
+    clientid, equals, place = words.partition("=")
+    store, slash, source = place.partition("/")
+    if not (equals and slash and store and source):
+        raise BadRequest(
+            "say which source answers which ask",
+            found=words,
+            remedy="Write CLIENTID=STORE/SOURCE, such as LOAD=os-monitor-store/cpu-load",
+        )
+    ask = find_ask(screen, clientid)
+    return SourceChoice(
+        clientid=ask.clientid,
+        store=store,
+        source=source,
+        exact=EXACT[exact] if exact else ask.exact[0],
+        since=since,
+        until=end,
+    )
+
+
+def find_ask(screen: api.ConsentScreen, clientid: str) -> api.AskRow:
+    """The ask of this name.
+
+    Raises:
+        BadRequest: the app has none; the message lists those it has.
+    """
+    for ask in screen.asks:
+        if ask.clientid == clientid:
+            return ask
+    raise BadRequest(
+        f"{screen.name} does not ask for this",
+        field="clientid",
+        found=clientid,
+        remedy=f"It asks for: {', '.join(ask.clientid for ask in screen.asks) or 'nothing'}",
+    )
+
+
+def present_choices(screen: api.ConsentScreen, grants: Iterable[api.Grant], now: int) -> Choices:
+    """What an installed component may do now, as choices: the base for a change of one of them."""
+    given = [msgspec.convert(ask.current, SourceChoice) for ask in screen.asks if ask.current]
+    ends = {
+        url: grant.until
+        for grant in grants
+        if grant.client == screen.name and grant.kind == "export" and grant.ended is None
+        for url in grant.destinations
+    }
+    exports = [
+        ExportChoice(url=row.url, allowed=True, until=ends[row.url])
+        for row in screen.exports
+        if row.url in ends
+    ]
+    return Choices(
+        sources=tuple(c for c in given if c.store and _lasts(c.until, now)),
+        exports=tuple(c for c in exports if _lasts(c.until, now)),
+    )
+
+
+def with_source(choices: Choices, choice: SourceChoice) -> Choices:
+    """The choices with this answer in place of an earlier one to the same ask."""
+    others = tuple(c for c in choices.sources if c.clientid != choice.clientid)
+    return msgspec.structs.replace(choices, sources=(*others, choice))
+
+
+def with_export(choices: Choices, url: str, end: int | None) -> Choices:
+    """The choices with this destination allowed."""
+    others = tuple(c for c in choices.exports if c.url != url)
+    allowed = ExportChoice(url=url, allowed=True, until=end)
+    return msgspec.structs.replace(choices, exports=(*others, allowed))
+
+
+def still_asked(choices: Choices, screen: api.ConsentScreen) -> Choices:
+    """Those choices that answer an ask of `screen` within what it asks; nothing new."""
+    asks = {ask.clientid: ask for ask in screen.asks}
+    urls = {row.url for row in screen.exports}
+    return Choices(
+        sources=tuple(
+            c for c in choices.sources if c.clientid in asks and _fits(c, asks[c.clientid])
+        ),
+        exports=tuple(c for c in choices.exports if c.url in urls),
+    )
+
+
+def _lasts(end: int | None, now: int) -> bool:
+    return end is None or end > now
+
+
+def _fits(choice: SourceChoice, ask: api.AskRow) -> bool:
+    places = {(row.store, row.id) for row in ask.candidates}
+    return (choice.store, choice.source) in places and choice.exact in ask.exact

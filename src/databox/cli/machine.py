@@ -1,0 +1,124 @@
+"""What can be wrong with the machine around the box: each finding with its remedy."""
+
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from databox.cli.home import closed_folder
+from databox.engines import Finding
+
+MEBIBYTE = 1024 * 1024
+DISK_FAIL = 200 * MEBIBYTE
+DISK_WARN = 1024 * MEBIBYTE
+MEMORY_WARN = 400 * MEBIBYTE
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+_LISTEN = "0A"
+
+
+def examine(home: Path, port: int, box: int | None) -> list[Finding]:
+    """All findings about the machine. `box`: the process of the running box, if one runs."""
+    return [python(), system(), place(home), disk(home), memory(), check_port(port, box)]
+
+
+def python() -> Finding:
+    """The one interpreter that is reachable from inside a sandbox; the script refuses old ones."""
+    found = f"{sys.executable} {platform.python_version()}"
+    return Finding("python", "ok", found)
+
+
+def system() -> Finding:
+    """The kernel and the processor."""
+    machine = os.uname()
+    found = f"{machine.sysname} {machine.release} on {machine.machine}"
+    if machine.machine in {"x86_64", "aarch64"}:
+        return Finding("system", "ok", found)
+    return Finding("system", "fail", found, "Use a machine with an x86-64 or arm64 processor")
+
+
+def place(home: Path) -> Finding:
+    """Whether sandboxes, which run under users of their own as root, can pass to their folders."""
+    closed = closed_folder(home) if os.getuid() == 0 else None
+    if closed is None:
+        return Finding("home", "ok", str(home))
+    remedy = "Set DATABOX_HOME to a folder such as /var/lib/databox"
+    return Finding("home", "fail", f"other users cannot pass through {closed}", remedy)
+
+
+def disk(home: Path) -> Finding:
+    """Room for what is stored."""
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{free // MEBIBYTE} MiB free at {home}"
+    if free < DISK_FAIL:
+        return Finding("disk", "fail", found, f"Free {DISK_WARN // MEBIBYTE} MiB there")
+    if free < DISK_WARN:
+        return Finding("disk", "warn", found, f"Free {DISK_WARN // MEBIBYTE} MiB there")
+    return Finding("disk", "ok", found)
+
+
+def memory(text: str | None = None) -> Finding:
+    """Memory that programs can still get. `text`: as in `/proc/meminfo`."""
+    lines = (text or Path("/proc/meminfo").read_text()).splitlines()
+    sizes = {
+        name: int(rest.split()[0]) * 1024 for name, _, rest in (x.partition(":") for x in lines)
+    }
+    free = sizes["MemAvailable"]
+    found = f"{free // MEBIBYTE} MiB available of {sizes['MemTotal'] // MEBIBYTE}"
+    if free < MEMORY_WARN:
+        return Finding("memory", "warn", found, "End other programs, or stop apps you do not use")
+    return Finding("memory", "ok", found)
+
+
+def check_port(port: int, box: int | None) -> Finding:
+    """Whether the box can listen, on both loopback families; names who else does."""
+    if box is not None:
+        return Finding("port", "ok", f"{port}; the box runs as process {box}")
+    for family, address in LOOPBACK:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((address, port))
+            except OSError as error:
+                return _taken(port, address, error)
+    return Finding("port", "ok", f"{port} is free")
+
+
+def _taken(port: int, address: str, error: OSError) -> Finding:
+    remedy = f"End that program, or choose another port: databox up --port {port + 1}"
+    holder = port_holder(port)
+    found = f"{address} port {port} is taken by {holder}" if holder else f"{address}: {error}"
+    return Finding("port", "fail", found, remedy)
+
+
+def port_holder(port: int) -> str:
+    """The program that listens on `port`, as far as this user may know; empty if unknown."""
+    inodes = set(_listening(port))
+    for folder in Path("/proc").glob("[0-9]*"):
+        if inodes & set(_sockets(folder)):
+            name = (folder / "comm").read_text().strip()
+            return f"{name} (process {folder.name})"
+    return "a program of another user" if inodes else ""
+
+
+def _listening(port: int) -> Iterator[str]:
+    """Socket numbers that listen on `port`. Source: proc(5), /proc/net/tcp."""
+    for table in ("tcp", "tcp6"):
+        path = Path("/proc/net", table)
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            fields = line.split()
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]"
+
+
+def _sockets(process: Path) -> Iterator[str]:
+    try:
+        for entry in (process / "fd").iterdir():
+            yield str(entry.readlink())
+    except OSError:
+        # It ended, or belongs to another user.
+        return
