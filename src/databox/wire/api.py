@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from databox.wire import views
 from databox.wire.ledger import Checkpoint, Entry, Event
 from databox.wire.manifest import Manifest
 from databox.wire.sla import Choices
@@ -495,11 +496,7 @@ class OpenReply(_Api, frozen=True, kw_only=True):
     ticket: str = ""
 
 
-class FormPost(_Api, frozen=True, kw_only=True):
-    """Values of a form in a declarative view."""
-
-    form: str
-    values: dict[str, str]
+FormPost = views.FormPost
 
 
 class ManifestReply(_Api, frozen=True, kw_only=True):

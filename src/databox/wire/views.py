@@ -109,6 +109,13 @@ class Form(_View, tag="form", frozen=True, kw_only=True):
     button: Label = "Send"
 
 
+class FormPost(_View, frozen=True, kw_only=True):
+    """Values of a form, on their way from the shell to the app."""
+
+    form: str
+    values: dict[str, str]
+
+
 class Picture(_View, frozen=True, kw_only=True):
     """A picture from the box: a data URL of a PNG, JPEG or WebP, bounded by the whole screen."""
 

@@ -1,0 +1,166 @@
+"""A driver: brings readings of something into its own store."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from databox.sdk.buffer import Buffer, Waiting
+from databox.sdk.peers import Peers
+from databox.sdk.sandbox import PEERS, arbiter_key
+from databox.sdk.schedule import Schedule
+from databox.sdk.surroundings import read
+from databox.sdk.writer import Offer, Writer
+from databox.wire.errors import BadRequest
+
+MOST_WAITING = 50_000
+"""Readings kept while the store is away: about 10 MB, some hours of one a second of three."""
+LAST_SECONDS = 3.0
+"""How long a driver that is told to stop tries to write what still waits."""
+
+
+class DriverSource:
+    """One source that a driver provides; what `driver.source` returns."""
+
+    def __init__(self, offer: Offer, buffer: Buffer, now: Callable[[], float]) -> None:
+        self.offer = offer
+        self._buffer = buffer
+        self._now = now
+
+    def write(self, value: Any, *, t: int | None = None) -> None:
+        """Queue a reading; `t`: Unix ms, now if not given.
+
+        It waits in memory until the store has made it durable; `driver.flush()` waits for that.
+
+        Raises:
+            BadRequest: the value is not JSON; neither is a number that is infinite or none.
+        """
+        at = int(self._now() * 1000) if t is None else t
+        try:
+            record = json.dumps({"data": value, "timestamp": at}, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise BadRequest(
+                "a reading is a JSON value", field=self.offer.id, found=str(error)
+            ) from error
+        self._buffer.put(Waiting(self.offer.id, record))
+
+
+class Driver:
+    """One driver.
+
+    Args:
+        title: Its name for people.
+        purpose: One sentence for the owner.
+        name: Its component name; made from the title if not given.
+        version: Of the driver.
+        author: Who made it; also the vendor in the catalogue.
+        outside: Origins it asks to reach, such as `https://api.example`.
+        proc: Whether it needs to see `/proc`.
+        now: Unix time in seconds.
+    """
+
+    # All but the title have defaults and none depends on another.
+    def __init__(  # noqa: PLR0913
+        self,
+        title: str,
+        *,
+        purpose: str = "",
+        name: str = "",
+        version: str = "0.1.0",
+        author: str = "",
+        outside: tuple[str, ...] = (),
+        proc: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.title = title
+        self.purpose = purpose
+        self.name = name
+        self.version = version
+        self.author = author
+        self.outside = outside
+        self.proc = proc
+        self.sources: list[DriverSource] = []
+        self._now = now
+        self._buffer = Buffer(MOST_WAITING)
+        self._schedule = Schedule(now=now)
+        self.every = self._schedule.every
+
+    def source(
+        self,
+        id: str,
+        *,
+        type: str = "",
+        unit: str = "",
+        description: str = "",
+        actuator: bool = False,
+    ) -> DriverSource:
+        """Provide a source. `type` is what apps ask for; the id if not given.
+
+        Raises:
+            BadRequest: two sources of one id.
+        """
+        if any(source.offer.id == id for source in self.sources):
+            raise BadRequest("two sources have one id", field="id", found=id)
+        offer = Offer(
+            id=id,
+            type=type or id,
+            description=description or id,
+            unit=unit,
+            vendor=self.author or self.title,
+            actuator=actuator,
+        )
+        source = DriverSource(offer, self._buffer, self._now)
+        self.sources.append(source)
+        return source
+
+    def run(self) -> None:
+        """Run until told to stop; in describe mode, print the manifest and return."""
+        surroundings = read(os.environ)
+        if surroundings.describe:
+            sys.stdout.write(self.manifest(sys.argv) + "\n")
+            return
+        signal.signal(signal.SIGTERM, lambda *_: self._schedule.stop())
+        self.start(Peers(PEERS, arbiter_key()), surroundings.own_store)
+        self._schedule.run()
+        self.flush(LAST_SECONDS)
+
+    def start(self, peers: Peers, store: str) -> None:
+        """Register the sources and write what is queued, in a thread of its own."""
+        writer = Writer(peers, store, [source.offer for source in self.sources], self._buffer)
+        threading.Thread(target=writer.run, daemon=True, name="writer").start()
+
+    def flush(self, seconds: float = 10.0) -> bool:
+        """Wait until the store has made all readings durable; whether it has."""
+        return self._buffer.empty(seconds)
+
+    def manifest(self, arguments: list[str]) -> str:
+        """The driver's manifest as JSON. `arguments`: how the program was started.
+
+        Raises:
+            BadRequest: a part of it is not allowed in a manifest.
+        """
+        from databox.sdk import describe
+        from databox.wire.manifest import Manifest, OutsideAsk, Run
+
+        return describe.text(
+            Manifest(
+                name=self.name or describe.component_name(self.title),
+                databox_type="driver",
+                title=self.title,
+                description=self.purpose,
+                version=self.version,
+                author=self.author,
+                run=Run(
+                    command=describe.command(arguments),
+                    scheme="none",
+                    screen="none",
+                    proc=self.proc,
+                ),
+                provides=describe.source_offers(source.offer for source in self.sources),
+                external_whitelist=(OutsideAsk(urls=self.outside),) if self.outside else (),
+            )
+        )

@@ -1,0 +1,190 @@
+"""Calls to the services a component may reach: tokens fetched, kept and renewed on the way.
+
+Each peer is a unix socket in one folder. A socket that is missing or refuses means that the box
+heals or that access ended; both look alike from here, so calls wait as long as they were given
+and then say so.
+"""
+
+import json
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from typing import NamedTuple
+
+from databox.sdk.http.client import Connection, Lost, Reply
+from databox.wire.errors import BadRequest, DataboxError, Denied, NotFound, TooLarge, Unavailable
+
+MAX_REPLY = 8 * 1024 * 1024
+IDLE_CONNECTIONS = 4
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+HEALING = frozenset({429, 500, 502, 503, 504})
+
+
+class Route(NamedTuple):
+    """What a token is for: a service, a method, a path."""
+
+    target: str
+    method: str
+    path: str
+
+
+TOKEN = Route("arbiter", "POST", "/token")
+
+
+class Peers:
+    """The services by name. `folder`: where their sockets are; `key`: the arbiter key."""
+
+    def __init__(
+        self,
+        folder: str,
+        key: bytes,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._folder = folder
+        self._key = b64encode(key).decode()
+        self._now = now
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._tokens: dict[Route, str] = {}
+        self._idle: dict[str, list[Connection]] = {}
+
+    def call(
+        self,
+        route: Route,
+        body: bytes = b"",
+        *,
+        patience: float,
+        once: bool = False,
+        query: str = "",
+    ) -> bytes:
+        """Make a call under a token; the answer's body.
+
+        `body` is JSON; `query` is not part of what a token is for. For
+        `patience` seconds a peer that is away is tried again; with `once` only as long as it
+        certainly received nothing.
+
+        Raises:
+            Denied: no grant covers it.
+            NotFound: there is no such thing there.
+            TooLarge: the answer has more than 8 MiB, or the body was too large.
+            BadRequest: the peer refused the request as such.
+            Unavailable: the peer was away for too long; with code `unknown` if `once` was asked
+                and it may have carried the request out.
+        """
+        target = f"{route.path}?{query}" if query else route.path
+        reply = self._patiently(
+            route, patience, lambda: self._attempt(route, target, body), once=once
+        )
+        if 200 <= reply.status < 300:
+            return reply.body
+        raise _refused(route, reply)
+
+    def token(self, route: Route, *, patience: float) -> str:
+        """The token for a route, to read what limits the owner set.
+
+        Raises:
+            Denied, Unavailable: as `call`.
+        """
+        fetched = self._patiently(
+            route, patience, lambda: Reply(200, self._token(route).encode()), once=False
+        )
+        return fetched.body.decode()
+
+    def _patiently(
+        self, route: Route, patience: float, attempt: Callable[[], Reply], *, once: bool
+    ) -> Reply:
+        deadline = self._now() + patience
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                reply = attempt()
+                if reply.status not in HEALING:
+                    return reply
+                reason = f"{reply.status} {reply.text}"
+            except Lost as lost:
+                if once and lost.sent:
+                    raise Unavailable(
+                        f"nobody knows whether {route.target} received this",
+                        code="unknown",
+                        remedy="Look at what it did before you send it again",
+                    ) from lost
+                reason = "no connection"
+            if self._now() + pause > deadline:
+                raise Unavailable(
+                    f"{route.target} does not answer", found=reason, remedy="Try again later"
+                )
+            self._sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _attempt(self, route: Route, target: str, body: bytes) -> Reply:
+        reply = self._send(route, target, self._token(route), body)
+        if reply.status != 401:
+            return reply
+        # The token's time is over, or its grant was replaced by another: one new token tells.
+        with self._lock:
+            self._tokens.pop(route, None)
+        return self._send(route, target, self._token(route), body)
+
+    def _token(self, route: Route) -> str:
+        with self._lock:
+            kept = self._tokens.get(route)
+        if kept is not None:
+            return kept
+        ask = {"target": route.target, "path": route.path, "method": route.method}
+        reply = self._send(TOKEN, TOKEN.path, self._key, json.dumps(ask).encode())
+        if reply.status == 400 and "has not registered" in reply.text:
+            raise Lost(sent=False)  # the store is starting and has not fetched its secret yet
+        if reply.status in HEALING:
+            raise Lost(sent=False)
+        if reply.status != 200:
+            raise _refused(route, reply)
+        token = reply.body.decode("latin-1")
+        with self._lock:
+            self._tokens[route] = token
+        return token
+
+    def _send(self, route: Route, target: str, credential: str, body: bytes) -> Reply:
+        fields = {"Host": route.target, "X-Api-Key": credential}
+        if body:
+            fields["Content-Type"] = "application/json"
+        connection = self._connection(route.target)
+        try:
+            reply = connection.request(route.method, target, fields, body, limit=MAX_REPLY)
+        finally:
+            self._put_back(route.target, connection)
+        return reply
+
+    def _connection(self, target: str) -> Connection:
+        with self._lock:
+            kept = self._idle.get(target, [])
+            while kept:
+                connection = kept.pop()
+                if connection.idle():
+                    return connection
+                connection.close()
+        return Connection(f"{self._folder}/{target}.sock")
+
+    def _put_back(self, target: str, connection: Connection) -> None:
+        with self._lock:
+            kept = self._idle.setdefault(target, [])
+            if connection.reusable and len(kept) < IDLE_CONNECTIONS:
+                kept.append(connection)
+                return
+        connection.close()
+
+
+def _refused(route: Route, reply: Reply) -> DataboxError:
+    kinds: dict[int, type[DataboxError]] = {
+        401: Denied,
+        403: Denied,
+        404: NotFound,
+        413: TooLarge,
+    }
+    kind = kinds.get(reply.status, BadRequest)
+    return kind(
+        f"{route.target} refused {route.method} {route.path}",
+        found=f"{reply.status} {reply.text}".strip(),
+    )
