@@ -35,6 +35,12 @@ def host_of(url: str) -> str:
     return f"{host}:{port}" if port not in (None, 443) else host
 
 
+def place_of(url: str) -> str:
+    """`host:port` of an address, as the switchboard knows places."""
+    host = host_of(url)
+    return host if ":" in host else f"{host}:443"
+
+
 def outside(manifest: Manifest) -> tuple[str, ...]:
     """The hosts that a driver's manifest names."""
     urls = [url for ask in manifest.external_whitelist for url in ask.urls]

@@ -14,7 +14,7 @@ import msgspec
 
 from databox.kit.clock import Clock
 from databox.kit.control import Control
-from databox.manager import plan
+from databox.manager import flows, plan
 from databox.manager.environment import environment
 from databox.manager.peers import Peers, end_all
 from databox.manager.sources import SourceBook
@@ -185,8 +185,16 @@ class Installer:
             await self._box.ask(control.EnsurePair(id=0, caller=caller, callee=store))
 
     async def _pairs(self, name: str, wanted: Sequence[api.GrantRequest]) -> None:
+        await self._exports_allowed()
         for peer in plan.peers(name, wanted):
             await self._box.ask(control.EnsurePair(id=0, caller=name, callee=peer))
+
+    async def _exports_allowed(self) -> tuple[api.Grant, ...]:
+        """Have the switchboard let exports through to what is granted now; gives all grants."""
+        grants = await self._peers.grants()
+        places = {flows.place_of(url) for grant in grants for url in grant.destinations}
+        await self._box.ask(control.AllowExports(id=0, places=tuple(sorted(places))))
+        return grants
 
     async def _start(self, installed: Installed, wanted: Sequence[api.GrantRequest]) -> None:
         manifest = installed.manifest
@@ -213,7 +221,7 @@ class Installer:
     async def _end(self, grants: Sequence[api.Grant]) -> int:
         """End grants everywhere; pairs that no grant needs any more go too."""
         silent, took = await end_all(self._peers, grants)
-        left = {(g.client, g.target) for g in await self._peers.grants()}
+        left = {(g.client, g.target) for g in await self._exports_allowed()}
         for client, target in {(g.client, g.target) for g in grants} - left:
             await self._box.ask(control.DropPair(id=0, caller=client, callee=target))
         for target in silent:

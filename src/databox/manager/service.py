@@ -10,9 +10,10 @@ from databox.kit.clock import SystemClock
 from databox.kit.control import Control
 from databox.kit.database import open_database
 from databox.kit.dialer import Dialer
-from databox.kit.guard import Guard, fetch_guard
+from databox.kit.guard import Guard
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
+from databox.kit.membership import join_arbiter
 from databox.kit.table import Call, Table
 from databox.manager import consent, flows
 from databox.manager.installer import Installer
@@ -38,7 +39,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
     )
     shelf = Shelf(bundle, state, box, box.directory / "inbox")
     installer = Installer(state, box, peers, sources, clock)
-    guard = await fetch_guard("manager", dialer, key, clock)
+    guard, _ = await join_arbiter(box, dialer, clock)
     service = Service(
         state=state,
         shelf=shelf,
@@ -102,10 +103,12 @@ class Service:
             table.serve(name, handler)
         return router
 
-    def heard(self, event: control.InstanceState) -> None:
+    def heard(self, event: object) -> None:
         """The box tells how an instance fares."""
-        self._heard[event.name] = event
-        log.info("instance-state name=%s state=%s reason=%s", event.name, event.state, event.reason)
+        if isinstance(event, control.InstanceState):
+            self._heard[event.name] = event
+            told = (event.name, event.state, event.reason)
+            log.info("instance-state name=%s state=%s reason=%s", *told)
 
     async def offers(self, call: Call) -> api.Offers:
         """The app store page."""

@@ -1,4 +1,4 @@
-"""The switchboard's process: listeners of routes on one side, pairs and the outside on the other."""
+"""The switchboard's process: routes on one side, pairs and the outside on the other."""
 
 import asyncio
 import logging
