@@ -1,0 +1,68 @@
+/** uPlot in the colours of the tokens. It draws on a canvas; the words beside it say the same. */
+import uPlot from 'uplot'
+
+export interface Drawn {
+  label: string
+  unit: string
+}
+
+const SERIES = ['--series-1', '--series-2', '--series-3', '--series-4']
+
+/** Colours as the present theme resolves them: a canvas cannot follow `light-dark()` by itself. */
+export function colour(element: Element, token: string): string {
+  const probe = document.createElement('span')
+  probe.style.color = `var(${token})`
+  element.append(probe)
+  const found = getComputedStyle(probe).color
+  probe.remove()
+  return found
+}
+
+export function makeChart(
+  element: HTMLElement,
+  drawn: readonly Drawn[],
+  data: uPlot.AlignedData,
+  tell: (amount: number, unit: string) => string,
+): uPlot {
+  const soft = colour(element, '--ink-soft')
+  const line = colour(element, '--line')
+  const axis: uPlot.Axis = {
+    stroke: soft,
+    grid: { stroke: line, width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  }
+  const options: uPlot.Options = {
+    width: Math.max(element.clientWidth, 200),
+    height: Math.max(element.clientHeight, 120),
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { size: 8 } },
+    scales: { x: { time: true } },
+    axes: [
+      { ...axis, space: 70 },
+      { ...axis, size: 64, values: (_plot, ticks) => ticks.map((tick) => tell(tick, unitOf(drawn))) },
+    ],
+    series: [
+      {},
+      ...drawn.map((one, index) => ({
+        label: one.label,
+        stroke: colour(element, SERIES[index % SERIES.length] ?? '--series-1'),
+        width: 2,
+        spanGaps: false,
+        points: { show: false },
+        ...(drawn.length === 1 ? { fill: faint(colour(element, '--series-1')) } : {}),
+      })),
+    ],
+  }
+  return new uPlot(options, data, element)
+}
+
+/** One unit stands on the axis only if all lines share it. */
+function unitOf(drawn: readonly Drawn[]): string {
+  const first = drawn[0]?.unit ?? ''
+  return drawn.every((one) => one.unit === first) ? first : ''
+}
+
+function faint(rgb: string): string {
+  return rgb.replace(/^rgb\((.*)\)$/, 'rgb($1, 0.10)')
+}

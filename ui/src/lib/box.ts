@@ -1,0 +1,64 @@
+/** What can be asked of the box, one line for each endpoint that the dashboard uses. */
+import { Api } from './api'
+import { Live } from './live'
+import type * as wire from './types'
+
+export const api = new Api()
+export const live = new Live(api)
+
+const path = encodeURIComponent
+
+export const box = {
+  status: () => api.get<wire.Status>('/api/status'),
+  setUp: (request: wire.SetupRequest) => api.post<wire.SetupReply>('/api/setup', request),
+  signIn: (request: wire.LoginRequest) => api.post<wire.Session>('/api/login', request),
+  recover: (request: wire.RecoverRequest) => api.post<wire.Session>('/api/recover', request),
+  proveRecovery: (part: string) => api.post('/api/recovery-proof', { part }),
+  whoAmI: () => api.get<wire.SessionOwner>('/api/whoami'),
+  signOut: () => api.post('/api/logout'),
+
+  components: () => api.get<wire.Components>('/api/components').then((all) => all.components),
+  component: (name: string) => api.get<wire.Component>(`/api/components/${path(name)}`),
+  componentConsent: (name: string) =>
+    api.get<wire.ConsentScreen>(`/api/components/${path(name)}/consent`),
+  choose: (request: wire.GrantMoreRequest) =>
+    api.post<wire.Component>(`/api/components/${path(request.component)}/choices`, request),
+  restart: (name: string) => api.post<wire.Component>(`/api/components/${path(name)}/restart`),
+  uninstall: (name: string, keep: boolean) =>
+    api.post(`/api/components/${path(name)}/uninstall`, { keep }),
+
+  offers: () => api.get<wire.Offers>('/api/offers').then((all) => all.offers),
+  offer: (name: string) => api.get<wire.ConsentScreen>(`/api/offers/${path(name)}`),
+  uploaded: (digest: string) => api.get<wire.ConsentScreen>(`/api/packages/${path(digest)}`),
+  install: (request: wire.InstallRequest) => api.post<wire.Component>('/api/install', request),
+
+  sources: () => api.get<wire.Sources>('/api/sources').then((all) => all.sources),
+  latest: (store: string, source: string) =>
+    api.get<unknown>(`/api/stores/${path(store)}/${path(source)}/ts/latest`),
+  range: (store: string, source: string, start: number, end: number) =>
+    api.get<unknown>(`/api/stores/${path(store)}/${path(source)}/ts/range`, {
+      startTimestamp: String(start),
+      endTimestamp: String(end),
+    }),
+
+  grants: (ended = false) =>
+    api.get<wire.Grants>('/api/grants', ended ? { ended: '1' } : {}).then((all) => all.grants),
+  stopAccess: (request: wire.StopAccessRequest) =>
+    api.post<wire.StopAccessReply>('/api/stop-access', request),
+
+  open: (name: string) => api.post<wire.OpenReply>(`/api/apps/${path(name)}/open`),
+  view: (name: string) => api.get<wire.Screen>(`/api/apps/${path(name)}/view`),
+  postForm: (name: string, post: wire.FormPost) =>
+    api.post<unknown>(`/api/apps/${path(name)}/form`, post),
+
+  history: (query: Record<string, string>) => api.get<wire.History>('/api/history', query),
+  bundle: () => api.bytes('/api/history/bundle'),
+  checkpoint: () => api.get<wire.Checkpoint>('/api/history/checkpoint'),
+
+  parts: () => api.get<wire.BoxReport>('/api/parts'),
+
+  exports: () => api.get<wire.Exports>('/api/exports').then((all) => all.exports),
+  export: (id: string) => api.get<wire.ExportItem>(`/api/exports/${path(id)}`),
+  cancelExport: (id: string) => api.post<wire.ExportItem>(`/api/exports/${path(id)}/cancel`),
+  retryExport: (id: string) => api.post<wire.ExportItem>(`/api/exports/${path(id)}/retry`),
+}

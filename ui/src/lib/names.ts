@@ -1,0 +1,24 @@
+/** Names for people: what a thing is called, not what it is. */
+import type { Component, SourceRow } from './types'
+
+export type Titles = ReadonlyMap<string, string>
+
+export function titles(components: readonly Component[]): Titles {
+  return new Map(components.map(({ name, title }) => [name, title || name]))
+}
+
+/** "This computer: processor load". */
+export function sourceName(source: SourceRow): string {
+  return source.description || readable(source.id)
+}
+
+/** A place outside, or the box itself, as a reader of a sentence expects it. */
+export function readable(id: string): string {
+  const text = id.replaceAll(/[-_.]+/g, ' ').trim()
+  return text ? text.charAt(0).toUpperCase() + text.slice(1) : id
+}
+
+/** The store of a driver is named after it. */
+export function driverOf(store: string): string {
+  return store.endsWith('-store') ? store.slice(0, -'-store'.length) : store
+}

@@ -1,0 +1,10 @@
+import './styles/tokens.css'
+import './styles/base.css'
+import 'uplot/dist/uPlot.min.css'
+
+import { mount } from 'svelte'
+
+import App from './App.svelte'
+
+const target = document.getElementById('app')
+if (target) mount(App, { target })

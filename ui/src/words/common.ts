@@ -1,0 +1,91 @@
+/** Words that stand on many screens: one fixed word for each idea. */
+export const common = {
+  product: 'Databox',
+  skip: 'Skip to the page',
+  menu: 'Main pages',
+  nav: {
+    home: 'Home',
+    sources: 'Sources',
+    apps: 'Apps',
+    store: 'App store',
+    who: 'Who sees what',
+    history: 'History',
+    settings: 'Settings',
+  },
+  close: 'Close',
+  cancel: 'Cancel',
+  back: 'Back',
+  open: 'Open',
+  start: 'Start',
+  remove: 'Remove',
+  copy: 'Copy',
+  copied: 'Copied',
+  print: 'Print',
+  undo: 'Undo',
+  tryAgain: 'Try again',
+  showLess: 'Show less',
+  stopAccess: 'Stop access',
+  until: 'Until',
+  maySee: 'May see',
+  mayDo: 'May do',
+  howExact: 'How exact',
+  leaves: 'Leaves the box',
+  stays: 'Stays on your box',
+  loading: 'Loading …',
+  working: 'One moment …',
+  more: 'More',
+  never: 'never',
+  now: 'now',
+  none: 'none',
+  you: 'You',
+  example: 'example',
+  source: 'source',
+  app: 'app',
+  dismiss: 'Dismiss this message',
+  technical: 'Technical name',
+} as const
+
+/** How exact a value is told, from the finest to the coarsest. */
+export const exactness: Record<string, { name: string; means: string }> = {
+  raw: { name: 'Every value', means: 'each one, as it comes' },
+  PT1M: { name: 'Each minute', means: 'average, lowest and highest of a whole minute' },
+  PT1H: { name: 'Each hour', means: 'average, lowest and highest of a whole hour' },
+}
+
+export const errors = {
+  title: 'That did not work',
+  means: 'What it means',
+  todo: 'What to do',
+  safe: 'Nothing was changed and nothing left the box.',
+  offline: {
+    title: 'Your box does not answer',
+    means: 'It may be stopped, or this computer lost its way to it. Your data is where it was.',
+    todo: 'If you stopped it, start it with the command databox up. This page goes on by itself.',
+  },
+  timeout: {
+    title: 'Your box took too long',
+    means: 'It may be busy. What you asked for may still happen.',
+    todo: 'Wait a moment, look whether it happened, then try again.',
+  },
+  denied: {
+    title: 'Your box said no',
+    means: 'This is not allowed now. Nothing was changed.',
+    todo: 'Sign in again if you think that it should be.',
+  },
+  missing: {
+    title: 'This is not here',
+    means: 'It was removed, or the address is wrong.',
+    todo: 'Go back and choose again.',
+  },
+  broken: {
+    title: 'Something in the box broke',
+    means: 'Your stored data is safe; this part restarts by itself.',
+    todo: 'Try again in a few seconds.',
+  },
+  other: {
+    means: 'Nothing was changed.',
+    todo: 'Correct it and try again.',
+  },
+  found: (what: string) => `Found: ${what}`,
+  field: (what: string) => `At: ${what}`,
+} as const
