@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -78,13 +79,13 @@ def prepare(connection: apsw.Connection, part: str, steps: Sequence[str]) -> Non
     Raises:
         Unavailable: the file was written by a newer version, or as `open_database`.
     """
-    with explained(), connection:
+    with transaction(connection):
         connection.execute(
             "CREATE TABLE IF NOT EXISTS format"
             " (part TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID"
         )
-        row = connection.execute("SELECT number FROM format WHERE part = ?", (part,)).fetchone()
-        number = int(row[0]) if row else 0
+        found = rows(connection, "SELECT number FROM format WHERE part = ?", (part,))
+        number = int(found[0][0]) if found else 0
         if number > len(steps):
             raise Unavailable(
                 "the database was written by a newer version of Databox",
@@ -97,6 +98,29 @@ def prepare(connection: apsw.Connection, part: str, steps: Sequence[str]) -> Non
         for step in steps[number:]:
             connection.execute(step)
         connection.execute("INSERT OR REPLACE INTO format VALUES (?, ?)", (part, len(steps)))
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All that is done within is written or none; may stand within another transaction.
+
+    Raises:
+        Unavailable: as `open_database`.
+    """
+    with explained(), connection:
+        yield
+
+
+def rows(
+    connection: apsw.Connection, text: str, values: Sequence[Any] | dict[str, Any] = ()
+) -> list[tuple[Any, ...]]:
+    """Every row of a query; for queries that are known to have few.
+
+    Raises:
+        Unavailable: as `open_database`.
+    """
+    with explained():
+        return connection.execute(text, values).fetchall()
 
 
 @contextmanager

@@ -145,6 +145,7 @@ class Access(_Entry, tag="access", frozen=True, kw_only=True):
     """A summary of accesses since the last one: one line per client, stream, exactness, operation.
 
     `operation`: read, write, subscribe, refuse. `earliest`, `latest`: of the data touched, Unix ms.
+    `label`: what the driver called the source then, so that the line still tells it later.
     """
 
     store: str
@@ -158,6 +159,7 @@ class Access(_Entry, tag="access", frozen=True, kw_only=True):
     size: int
     earliest: int | None = None
     latest: int | None = None
+    label: str = ""
 
 
 class Lifecycle(_Entry, tag="lifecycle", frozen=True, kw_only=True):

@@ -1,0 +1,142 @@
+"""The ledger's endpoints: parts write, the owner reads, checks and takes away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from databox.kit.clock import Clock
+from databox.kit.http.message import Stream
+from databox.kit.table import Call, Table
+from databox.ledger import permitted
+from databox.ledger.bundle import checkpoint_line, entry_line
+from databox.ledger.chain import Check, Ledger, Wanted
+from databox.ledger.sentences import day_word, sentence
+from databox.ledger.summing import Page, day, page, page_by_day
+from databox.wire.api import EntryReply, EntryRequest, History, HistoryRow, Verdict
+from databox.wire.errors import BadRequest
+from databox.wire.ledger import Checkpoint, Entry, Installed
+from databox.wire.names import STORE_SUFFIX
+
+MAX_ROWS = 500
+MAX_TITLES = 1000
+_ROWS = 100
+
+
+class LedgerService:
+    """Answers for the ledger.
+
+    Args:
+        ledger: The chain.
+        clock: Time of day, to say "today".
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def serve(self, table: Table) -> None:
+        """Put every endpoint of the ledger into the table."""
+        table.serve("entries", self.entries)
+        table.serve("history", self.history)
+        table.serve("bundle", self.bundle)
+        table.serve("checkpoint", self.checkpoint)
+        table.serve("verdict", self.verdict)
+
+    def entries(self, call: Call) -> EntryReply:
+        """Write a part's entries; they are durable when this answers."""
+        request: EntryRequest = call.message
+        caller = call.request.caller
+        permitted.check(caller, request.events)
+        if caller.endswith(STORE_SUFFIX):
+            return EntryReply(last=self._ledger.append_from_store(caller, request.events))
+        return EntryReply(last=self._ledger.append(caller, request.events))
+
+    def history(self, call: Call) -> History:
+        """A page of entries with their sentences; `by=day` sums up accesses."""
+        asked = call.request.parameters
+        found = self._ledger.entries(_wanted(asked))
+        limit = _number(asked, "limit", _ROWS, 1, MAX_ROWS)
+        zone = _number(asked, "zone", 0, -14 * 60, 14 * 60)
+        by_day = _choice(asked, "by", ("entry", "day")) == "day"
+        rows = page_by_day(found, limit, zone) if by_day else page(found, limit)
+        return self._told(rows, zone, by_day=by_day)
+
+    def checkpoint(self, call: Call) -> Checkpoint:
+        """A signed checkpoint of now."""
+        return self._ledger.checkpoint()
+
+    async def verdict(self, call: Call) -> Verdict:
+        """Check the whole chain, letting others be served in between."""
+        check = Check(self._ledger)
+        for batch in self._ledger.lines():
+            if not check.take(batch):
+                break
+            await asyncio.sleep(0)
+        return check.verdict()
+
+    def bundle(self, call: Call) -> Stream:
+        """The whole ledger as JSON lines."""
+        return Stream(200, "application/jsonl", self._bundle_chunks())
+
+    async def _bundle_chunks(self) -> AsyncIterator[bytes]:
+        # The checkpoint first: what is written while this is sent stays out of the bundle.
+        checkpoint = self._ledger.checkpoint()
+        for batch in self._ledger.lines(end=checkpoint.size):
+            yield b"".join(entry_line(line.leaf, line.head) for line in batch)
+        yield checkpoint_line(checkpoint)
+
+    def _told(self, found: Page, zone: int, *, by_day: bool) -> History:
+        titles = self._titles()
+        today = day(self._clock.now(), zone)
+
+        def row(entry: Entry) -> HistoryRow:
+            when = day_word(day(entry.t, zone), today) if by_day else ""
+            return HistoryRow(entry=entry, sentence=sentence(entry.event, titles, when))
+
+        return History(rows=tuple(row(entry) for entry in found.rows), next=found.next)
+
+    def _titles(self) -> dict[str, str]:
+        """Display names from the newest installation of each component."""
+        titles: dict[str, str] = {}
+        for number, entry in enumerate(self._ledger.entries(Wanted(kind="installed"))):
+            if isinstance(entry.event, Installed) and entry.event.title:
+                titles.setdefault(entry.event.component, entry.event.title)
+            if number == MAX_TITLES:
+                break
+        return titles
+
+
+def _wanted(asked: Mapping[str, str]) -> Wanted:
+    return Wanted(
+        before=_optional(asked, "before"),
+        component=asked.get("component", ""),
+        kind=asked.get("kind", ""),
+        since=_optional(asked, "since"),
+        until=_optional(asked, "until"),
+    )
+
+
+def _optional(asked: Mapping[str, str], name: str) -> int | None:
+    return _number(asked, name, 0, 0, 2**53) if name in asked else None
+
+
+def _number(asked: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
+    text = asked.get(name, str(usual))
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 16):
+        raise _unfit(name, text, "a whole number")
+    if not least <= int(text) <= most:
+        raise _unfit(name, text, f"a number from {least} to {most}")
+    return int(text)
+
+
+def _choice(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    text = asked.get(name, choices[0])
+    if text not in choices:
+        raise _unfit(name, text, f"one of {', '.join(choices)}")
+    return text
+
+
+def _unfit(name: str, found: str, wanted: str) -> BadRequest:
+    return BadRequest(
+        "the parameter cannot be used", field=name, found=found[:80], remedy=f"Give {wanted}"
+    )

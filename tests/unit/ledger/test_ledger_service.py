@@ -1,0 +1,158 @@
+"""The ledger's endpoints, asked as a part or as the signed-in owner."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from databox.kit.clock import FixedClock
+from databox.kit.database import open_database
+from databox.kit.http.message import Answer, Request, Response, Stream
+from databox.kit.http.router import Router
+from databox.kit.table import Table
+from databox.ledger.bundle import verify_bundle
+from databox.ledger.chain import Ledger
+from databox.ledger.service import LedgerService
+from databox.wire import api
+from databox.wire.errors import BadRequest, Denied
+from databox.wire.ledger import Access, Installed, Lifecycle
+
+KEY = bytes(range(32))
+
+
+@dataclass
+class Person:
+    role: str = "owner"
+    user: str = "Ada"
+
+
+@dataclass
+class OpenGuard:
+    person: Person = field(default_factory=Person)
+
+    def check(self, request: Request, token: str) -> Person:
+        return self.person
+
+
+class Box:
+    """The endpoints over a fresh ledger."""
+
+    def __init__(self, path: Path) -> None:
+        self.guard = OpenGuard()
+        self.ledger = Ledger(open_database(path, KEY), KEY, FixedClock())
+        self._router = Router()
+        LedgerService(self.ledger, FixedClock()).serve(Table(self._router, self.guard))
+
+    def call(self, method: str, path: str, body: object = None, caller: str = "gateway") -> Answer:
+        path, _, query = path.partition("?")
+        content = b"" if body is None else msgspec.json.encode(body)
+        request = Request(method, path, query, {}, path, content, caller)
+        return asyncio.run(_settled(self._router.resolve(request).handler(request)))
+
+    def history(self, query: str = "") -> api.History:
+        answer = self.call("GET", f"/api/history{query}")
+        assert isinstance(answer, Response)
+        return msgspec.json.decode(answer.body, type=api.History)
+
+
+async def _settled(answer: Answer | Awaitable[Answer]) -> Answer:
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path / "authority.db")
+
+
+def access(operation: str = "read") -> Access:
+    return Access(
+        store="os-monitor-store", client="graph", user="", source="load", exact="raw",
+        operation=operation, count=1, items=10, size=100, label="CPU load",
+    )  # fmt: skip
+
+
+def written(box: Box) -> None:
+    install = Installed(
+        component="graph", kind="app", title="Graph", version="1", package="", signer=""
+    )
+    box.call("POST", "/entries", api.EntryRequest(events=(install,)), "manager")
+    for _ in range(3):
+        events = api.EntryRequest(events=(access(),))
+        box.call("POST", "/entries", events, "os-monitor-store")
+
+
+def test_history_speaks_in_sentences_with_titles(box: Box) -> None:
+    written(box)
+    rows = box.history().rows
+    assert rows[0].sentence == "Graph read 10 readings of CPU load"
+    assert len(rows) == 4
+
+
+def test_history_by_day_sums_up(box: Box) -> None:
+    written(box)
+    rows = box.history("?by=day").rows
+    assert rows[0].sentence == "Graph read 30 readings of CPU load today"
+    assert len(rows) == 2
+
+
+def test_history_goes_on_where_it_ended(box: Box) -> None:
+    written(box)
+    first = box.history("?limit=3")
+    second = box.history(f"?limit=3&before={first.next}")
+    assert [row.entry.n for row in (*first.rows, *second.rows)] == [3, 2, 1, 0]
+    assert second.next is None
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "limit=501", "before=-1", "since=1e9", "by=week", "zone=900"]
+)
+def test_a_parameter_that_makes_no_sense_is_named(box: Box, query: str) -> None:
+    with pytest.raises(BadRequest) as error:
+        box.history(f"?{query}")
+    assert error.value.field == query.partition("=")[0]
+
+
+def test_a_part_may_not_write_in_anothers_name(box: Box) -> None:
+    for caller in ("hue-store", "manager", "gateway"):
+        with pytest.raises(Denied):
+            box.call("POST", "/entries", api.EntryRequest(events=(access(),)), caller)
+    assert box.ledger.size() == 0
+
+
+def test_only_the_owner_reads_the_history(box: Box) -> None:
+    box.guard.person = Person(role="")
+    for path in ("", "/bundle", "/checkpoint", "/verdict"):
+        with pytest.raises(Denied):
+            box.call("GET", f"/api/history{path}")
+
+
+def test_the_bundle_verifies_without_the_box(box: Box) -> None:
+    written(box)
+
+    async def collect() -> bytes:
+        request = Request("GET", "/api/history/bundle", "", {}, "", b"", "gateway")
+        answer = box._router.resolve(request).handler(request)
+        assert isinstance(answer, Stream)
+        parts = []
+        async for chunk in answer.chunks:
+            parts.append(chunk)
+            # Entries of this moment stay out, and do not break it.
+            box.ledger.append("manager", [Lifecycle(component="graph", event="crashed")])
+        return b"".join(parts)
+
+    lines = asyncio.run(collect()).splitlines(keepends=True)
+    verdict = verify_bundle(lines, box.ledger.public_key)
+    assert verdict.problem == ""
+    assert verdict.size == 4
+
+
+def test_the_box_checks_itself(box: Box) -> None:
+    written(box)
+    answer = box.call("GET", "/api/history/verdict")
+    assert isinstance(answer, Response)
+    verdict = msgspec.json.decode(answer.body, type=api.Verdict)
+    assert verdict.ok
+    assert verdict.size == 4
