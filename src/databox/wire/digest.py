@@ -23,7 +23,7 @@ def package_digest(files: Iterable[tuple[str, bool, bytes]]) -> str:
 
 
 def is_content(path: str) -> bool:
-    """Whether a file is part of a package: not compiled Python, nor what a version control keeps."""
+    """Whether a file belongs to a package: not compiled Python, nor a version control's own."""
     pure = PurePosixPath(path)
     hidden = {"__pycache__", ".git", ".hg"}
     return hidden.isdisjoint(pure.parts) and pure.suffix != ".pyc"
