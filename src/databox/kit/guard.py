@@ -5,23 +5,29 @@ be known once, the signature and the caveats' meaning, is kept for tokens seen l
 that may change, who calls, path, method, time and ended grants, is checked every time.
 """
 
+import asyncio
 import base64
 import binascii
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from databox.kit.clock import Clock
+from databox.kit.http.message import Response
+from databox.kit.steady import SteadyClock
 from databox.wire import tokens
+from databox.wire.api import Epoch
 from databox.wire.caveats import Caveats, Duty, compile_caveats
-from databox.wire.errors import Denied, Unauthenticated
+from databox.wire.errors import Denied, Unauthenticated, Unavailable
 from databox.wire.tokens import BadToken
 
 USER_GRANT = "user"
 """The grant part of the identifier of a signed-in person's token."""
 CACHED = 512
 """Tokens remembered. One is about 2 kB, so at most 1 MB."""
+FETCH_SECONDS = 60.0
 
 
 class Asked(Protocol):
@@ -31,14 +37,6 @@ class Asked(Protocol):
     path: str
     caller: str
     headers: dict[str, str]
-
-
-class Endings(Protocol):
-    """Which grants have ended."""
-
-    def has_ended(self, grant: str) -> bool:
-        """Whether this grant is over."""
-        ...
 
 
 class EndedGrants:
@@ -86,7 +84,7 @@ class Guard:
         target: The service's own name, as tokens name it.
         secret: Its secret, from the arbiter.
         clock: A time that never goes back, see `kit.steady`.
-        epoch: The grants that have ended.
+        ended: The grants that have ended.
         keeps: The caveats about data that the service keeps itself; a token with another one is
             refused, because nobody would keep it.
         pairs: Whether callers are known by the pair they come through. Only a development box,
@@ -99,15 +97,15 @@ class Guard:
         target: str,
         secret: str,
         clock: Clock,
-        epoch: Endings,
+        ended: EndedGrants,
         *,
-        keeps: Collection[Duty],
+        keeps: Collection[Duty] = (),
         pairs: bool = True,
     ) -> None:
+        self.ended = ended
         self._target = target
         self._secret = secret
         self._clock = clock
-        self._epoch = epoch
         self._keeps = frozenset(keeps)
         self._pairs = pairs
         self._known: OrderedDict[str, Verified] = OrderedDict()
@@ -138,7 +136,7 @@ class Guard:
             raise BadToken("the token does not permit this path", code="token-path")
         if not caveats.permits_time(self._clock.now()):
             raise BadToken("the token has expired", code="token-expired")
-        if self._epoch.has_ended(verified.grant):
+        if self.ended.has_ended(verified.grant):
             raise BadToken("access was stopped", code="grant-ended")
         return verified
 
@@ -191,6 +189,56 @@ def _read(macaroon: tokens.Macaroon) -> Verified:
     if personal != bool(caveats.user) or personal != bool(caveats.role):
         raise BadToken("the token's user and role do not fit its grant", code="token-user")
     return Verified(client, grant, caveats.user, caveats.role, caveats)
+
+
+class Arbiter(Protocol):
+    """What of a dialer is needed to ask the arbiter."""
+
+    async def call(self, name: str, /) -> Any:
+        """Call an endpoint of the table."""
+        ...
+
+    async def fetch(
+        self, callee: str, method: str, path: str, *, headers: dict[str, str]
+    ) -> Response:
+        """Send one request."""
+        ...
+
+
+async def fetch_guard(
+    target: str, arbiter: Arbiter, key: str, clock: Clock, *, keeps: Collection[Duty] = ()
+) -> Guard:
+    """Make the guard of a service that starts, with what the arbiter knows of it now.
+
+    Until this returns the service must answer nothing. `key`: the service's own arbiter key.
+
+    Raises:
+        Unavailable: the arbiter did not answer for a minute.
+    """
+    try:
+        async with asyncio.timeout(FETCH_SECONDS):
+            secret = await _secret(arbiter, key)
+            epoch: Epoch = await arbiter.call("epoch")
+    except TimeoutError as error:
+        raise Unavailable("the arbiter does not answer", code="arbiter-away") from error
+    # The arbiter stores the latest time it has seen, so a restart with the clock set back finds it.
+    steady = SteadyClock(clock, epoch.now)
+    return Guard(target, secret, steady, EndedGrants(epoch.epoch, epoch.ended), keeps=keeps)
+
+
+async def _secret(arbiter: Arbiter, key: str) -> str:
+    wait = 0.02
+    while True:
+        with suppress(Unavailable, OSError):
+            reply = await arbiter.fetch(
+                "arbiter", "GET", "/store/secret", headers={"x-api-key": key}
+            )
+            secret = reply.body.decode("ascii", "replace")
+            if reply.status == 200 and tokens.is_secret(secret):
+                return secret
+        # The box may be about to make this service known to the arbiter.
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, 1.0)
 
 
 def credential(headers: dict[str, str]) -> str:

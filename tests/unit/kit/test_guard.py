@@ -1,5 +1,6 @@
 """The guard: everything it looks at can make it say no, and it says why."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from databox.kit.clock import FixedClock
-from databox.kit.guard import CACHED, EndedGrants, Guard, credential
+from databox.kit.guard import CACHED, EndedGrants, Guard, credential, fetch_guard
+from databox.kit.http.message import Response
 from databox.kit.steady import SteadyClock
 from databox.wire import tokens
+from databox.wire.api import Epoch
 from databox.wire.caveats import Duty
-from databox.wire.errors import Denied, Unauthenticated
+from databox.wire.errors import Denied, Unauthenticated, Unavailable
 from databox.wire.tokens import BadToken
 
 SECRET = "s" * 43
@@ -201,14 +204,14 @@ def test_credential_is_read_from(headers: dict[str, str], expected: str) -> None
 
 def test_time_does_not_go_back_when_the_clock_does() -> None:
     inner = FixedClock(NOW)
-    clock = SteadyClock(inner, 0, lambda mark: None)
+    clock = SteadyClock(inner, 0)
     assert clock.now() == NOW
     inner.advance(-1000)
     assert clock.now() == NOW
 
 
 def test_time_does_not_go_below_the_stored_mark() -> None:
-    assert SteadyClock(FixedClock(NOW), NOW + 5, lambda mark: None).now() == NOW + 5
+    assert SteadyClock(FixedClock(NOW), NOW + 5).now() == NOW + 5
 
 
 def test_the_mark_is_stored_about_once_a_minute() -> None:
@@ -218,3 +221,38 @@ def test_the_mark_is_stored_about_once_a_minute() -> None:
         clock.now()
         inner.advance(1000)
     assert saved == [NOW, NOW + 60_000, NOW + 120_000]
+
+
+class Arbiter:
+    """Knows the service only from the third time on, as when everything starts at once."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def call(self, name: str, /) -> Epoch:
+        assert name == "epoch"
+        return Epoch(epoch=4, ended=("g1",), now=NOW)
+
+    async def fetch(
+        self, callee: str, method: str, path: str, *, headers: dict[str, str]
+    ) -> Response:
+        assert (callee, method, path) == ("arbiter", "GET", "/store/secret")
+        self.asked += 1
+        if self.asked == 1:
+            raise Unavailable("not there yet")
+        known = self.asked > 2 and headers == {"x-api-key": "key"}
+        return Response(200, SECRET.encode()) if known else Response(401, b"Invalid API key")
+
+
+def fetched(clock: FixedClock) -> Guard:
+    return asyncio.run(fetch_guard("os-store", Arbiter(), "key", clock))
+
+
+def test_a_service_that_starts_learns_which_grants_have_ended() -> None:
+    with pytest.raises(BadToken, match="stopped"):
+        fetched(FixedClock(NOW)).check(Request(), token())
+
+
+def test_a_service_that_starts_takes_over_the_time_that_the_arbiter_has_seen() -> None:
+    with pytest.raises(BadToken, match="expired"):
+        fetched(FixedClock(5)).check(Request(), token(f"time < {NOW}", identifier="graph:g2:n"))
