@@ -31,16 +31,16 @@ _BLANKS = {
 """pip's settings with uv's variable for each; lists are separated by blanks in both."""
 
 _PIP = ("install", "--quiet", "--only-binary=:all:", "--require-hashes", "--no-deps")
-_UV = ("pip", *_PIP, "--python", PYTHON)
 
 # Later ones win, as in pip: a variable over a line for one command over a general line.
 _SECTIONS = ("global", "install", ":env:")
 
 
-def install(requirements: Path, bootstrap: Path, target: Path) -> None:
-    """Install the file `requirements` into the folder `target`, every file checked by its hash.
+def install(requirements: Path, bootstrap: Path, *place: str) -> None:
+    """Install what the file `requirements` names, every file checked by its hash.
 
-    Only wheels: a source package would run its own code, unconfined, while it is built.
+    `place`: uv's words for where to. Only wheels: a source package would run its own code,
+    unconfined, while it is built.
 
     Raises:
         SetupError: a package could not be fetched or does not have its hash.
@@ -53,10 +53,15 @@ def install(requirements: Path, bootstrap: Path, target: Path) -> None:
         settings = pip_settings(_run((*pip, "config", "list"), environment, "read pip's settings"))
         index = ("--no-index",) if settings.get("no-index") in {"true", "1", "yes"} else ()
         _run(
-            (f"{folder}/bin/uv", *_UV, *index, "--target", str(target), "-r", str(requirements)),
+            (f"{folder}/bin/uv", "pip", *_PIP, *index, *place, "-r", str(requirements)),
             uv_environment(settings, environment),
-            "fetch the packages that the box is made with",
+            f"fetch the packages of {requirements.name}",
         )
+
+
+def into(target: Path) -> tuple[str, ...]:
+    """The place that is a plain folder, for PYTHONPATH."""
+    return ("--python", PYTHON, "--target", str(target))
 
 
 def pip_settings(listing: str) -> dict[str, str]:

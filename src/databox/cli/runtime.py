@@ -111,7 +111,8 @@ def _packages(temporary: Path, folder: Path, say: Say) -> None:
             break
     else:
         say("Fetching the Python packages that the box is made with.")
-        packages.install(lock, temporary / "requirements" / "bootstrap.txt", site)
+        bootstrap = temporary / "requirements" / "bootstrap.txt"
+        packages.install(lock, bootstrap, *packages.into(site))
         _compile(site)
     (temporary / "interpreter").write_text(_interpreter())
 
