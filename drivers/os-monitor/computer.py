@@ -40,7 +40,7 @@ def load(before: Ticks, after: Ticks) -> float | None:
 
 def load_average(loadavg: str) -> float:
     """Read `/proc/loadavg`: programs that wanted to run, averaged over a minute."""
-    return float(loadavg.split()[0])
+    return float(loadavg.split(maxsplit=1)[0])
 
 
 def memory(meminfo: str) -> Memory:

@@ -43,19 +43,19 @@ class InventedReader:
 
     def __init__(self, type: str, exact: str, now: Callable[[], float]) -> None:
         self._type = type
-        self._exact = exact
+        self.exact = exact
         self._now = now
 
     def latest(self) -> Reading | None:
         """The newest invented reading of the last day."""
         end = int(self._now() * 1000)
-        near = list(readings(self._type, self._exact, end - 5000, end))
-        found = near or list(readings(self._type, self._exact, end - 24 * HOUR, end))
+        near = list(readings(self._type, self.exact, end - 5000, end))
+        found = near or list(readings(self._type, self.exact, end - 24 * HOUR, end))
         return found[-1] if found else None
 
     def between(self, start: int, end: int) -> Iterator[Reading]:
         """Invented readings, oldest first."""
-        return readings(self._type, self._exact, start, end)
+        return readings(self._type, self.exact, start, end)
 
 
 def readings(type: str, exact: str, start: int, end: int) -> Iterator[Reading]:

@@ -136,6 +136,22 @@ def tally(readings: Iterable[Reading], by: str) -> dict[str, int]:
     return counts
 
 
+def means(readings: Iterable[Reading], by: str) -> dict[str, float]:
+    """The mean of all numbers by a property of their local time; without any it is left out.
+
+    Raises:
+        BadRequest: an unknown property.
+    """
+    name, _ = _property(by)
+    sums: dict[str, tuple[float, int]] = {}
+    for reading in readings:
+        if _numeric(reading.value):
+            label = name(time.localtime(reading.t / 1000))
+            total, weight = sums.get(label, (0.0, 0))
+            sums[label] = (total + reading.value * reading.weight, weight + reading.weight)
+    return {label: total / weight for label, (total, weight) in sorted(sums.items())}
+
+
 def _property(by: str) -> tuple[Callable[[time.struct_time], str], dict[str, int]]:
     match by:
         case "hour of day":

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from databox.sdk.readings import EXACTNESS, Reading, Readings, tally
+from databox.sdk.readings import EXACTNESS, Reading, Readings, means, tally
 from databox.wire.errors import BadRequest, Denied
 
 DAY = 86_400_000
+WORDS = {duration: word for word, duration in EXACTNESS.items()}
 
 
 class Ask(NamedTuple):
@@ -33,6 +34,8 @@ class Reader(Protocol):
 
     allowed: bool
     unit: str
+    exact: str
+    """`raw`, `PT1M` or `PT1H`: values, or closed windows of a minute or an hour."""
 
     def latest(self) -> Reading | None:
         """The newest reading there is."""
@@ -69,6 +72,11 @@ class Source:
         """The unit of the values, empty if there is none."""
         return self._find().unit
 
+    @property
+    def exact(self) -> str:
+        """How exact the owner allowed: `raw`, `minute` or `hour`."""
+        return WORDS[self._find().exact]
+
     def latest(self) -> Reading | None:
         """The newest reading, None if there is none yet."""
         reader = self._reader()
@@ -100,6 +108,11 @@ class Source:
         """
         end = self._end()
         return tally(self._read(end - int(days * DAY), end), by)
+
+    def mean(self, by: str, *, days: float = 30) -> dict[str, float]:
+        """The mean of the last days' values by `hour of day`, `day of week`, and so on."""
+        end = self._end()
+        return means(self._read(end - int(days * DAY), end), by)
 
     def _read(self, start: int, end: int) -> Iterator[Reading]:
         reader = self._reader()

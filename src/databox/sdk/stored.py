@@ -34,11 +34,12 @@ class StoredReader:
         self._peers = peers
         self._granted = granted
         self.unit = granted.unit
+        self.exact = granted.exact
 
     def latest(self) -> Reading | None:
         """The newest reading; with windows, the last closed one."""
         body = self._peers.call(self._route("latest"), patience=PATIENCE)
-        found = readings(body, windows=self._granted.exact != "raw")
+        found = readings(body, windows=self.exact != "raw")
         return found[-1] if found else None
 
     def between(self, start: int, end: int) -> Iterator[Reading]:
@@ -55,7 +56,7 @@ class StoredReader:
                     raise
                 piece //= 4
                 continue
-            yield from readings(body, windows=self._granted.exact != "raw")
+            yield from readings(body, windows=self.exact != "raw")
             if len(body) < SMALL_REPLY:
                 piece *= 2
             start = upto + 1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from databox.wire.errors import BadRequest
 
 GRANTED = "DATASOURCE_"
+EXACT = ("raw", "PT1M", "PT1H")
 DESCRIBE = "DATABOX_DESCRIBE"
 
 
@@ -33,7 +34,7 @@ def read(environment: Mapping[str, str]) -> Surroundings:
     """Read the environment.
 
     Raises:
-        BadRequest: a granted source is not a catalogue item.
+        BadRequest: a granted source is not a catalogue item, or of an unknown exactness.
     """
     return Surroundings(
         granted={
@@ -54,10 +55,13 @@ def _granted(name: str, text: str) -> Granted:
         href = str(item["href"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadRequest("this is not a catalogue item", field=name, found=text[:80]) from error
+    exact = str(pairs.get("urn:X-databox:rels:hasGranularity", "raw"))
+    if exact not in EXACT:
+        raise BadRequest("this exactness is not known", field=name, found=exact[:80])
     return Granted(
         store=_host(href),
         source=href.rpartition("/")[2],
-        exact=str(pairs.get("urn:X-databox:rels:hasGranularity", "raw")),
+        exact=exact,
         unit=str(pairs.get("urn:X-databox:rels:hasUnit", "")),
         description=str(pairs.get("urn:X-hypercat:rels:hasDescription:en", "")),
     )
