@@ -1,8 +1,8 @@
 """The ledger as a file to take away, and its check without the box.
 
-One JSON object a line: `{"head": <base64 head after it>, "leaf": <the entry's exact bytes>}`, and
-last `{"checkpoint": …}`. The heads are there to name the line where a chain breaks; what proves
-the whole is the signed head of the checkpoint.
+One JSON object a line: each entry's exact bytes, and last the checkpoint, which carries beside its
+own fields `marks`: the first four bytes of the head after each entry, in base64. What proves the
+whole is the signed head; the marks only name the entry at which the chain breaks.
 """
 
 import base64
@@ -12,32 +12,52 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from databox.ledger.signing import fault
-from databox.ledger.walk import Broken, Missing, Walk
+from databox.ledger.walk import UNREADABLE, Broken, Missing, Walk, number_of
 from databox.wire.api import Verdict
 from databox.wire.ledger import Checkpoint
 
 MAX_LINE = 1024 * 1024
-
-# Bytes that are not UTF-8 and very deep nesting come out of the decoder as other kinds of error.
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+_MARK = 4
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a bundle: an entry with its head, or the checkpoint."""
+class _LastLine(Checkpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The checkpoint, and a mark for each entry."""
 
-    head: str = ""
-    leaf: msgspec.Raw = msgspec.Raw()
-    checkpoint: Checkpoint | None = None
+    marks: str
 
 
-def entry_line(leaf: bytes, head: bytes) -> bytes:
-    """The line of one entry, with its line end."""
-    return b'{"head":"%b","leaf":%b}\n' % (base64.b64encode(head), leaf)
+class Marks:
+    """Collects the marks of a bundle while it is written or read."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def add(self, head: bytes) -> None:
+        """The chain's head after the next entry."""
+        self._bytes += head[:_MARK]
+
+    def text(self) -> str:
+        """All marks in base64."""
+        return base64.b64encode(self._bytes).decode("ascii")
+
+    def first_difference(self, text: str) -> int | None:
+        """The first entry whose mark is not the one in `text`, None if none is."""
+        try:
+            other = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return 0
+        for at in range(0, max(len(self._bytes), len(other)), _MARK):
+            if self._bytes[at : at + _MARK] != other[at : at + _MARK]:
+                return at // _MARK
+        return None
 
 
-def checkpoint_line(checkpoint: Checkpoint) -> bytes:
-    """The last line, with its line end."""
-    return b'{"checkpoint":%b}\n' % msgspec.json.encode(checkpoint)
+def last_line(checkpoint: Checkpoint, marks: Marks) -> bytes:
+    """The line after all entries, with its line end."""
+    line = _LastLine(**msgspec.structs.asdict(checkpoint), marks=marks.text())
+    return msgspec.json.encode(line) + b"\n"
 
 
 def verify_bundle(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
@@ -46,89 +66,72 @@ def verify_bundle(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
     `public_key`: the raw Ed25519 key from the recovery sheet; without it the bundle is only
     checked against the key that it names itself.
     """
-    walk = Walk()
-    rest = iter(lines)
+    walk, marks = Walk(), Marks()
     try:
-        checkpoint = _walk_entries(walk, rest)
-        _compare(walk, checkpoint, public_key)
+        last = _walk_entries(walk, marks, iter(lines))
+        _compare(walk, marks, last, public_key)
     except Broken as error:
         return Verdict(ok=False, size=walk.size, checkpoint=None, problem=str(error))
-    return Verdict(ok=True, size=walk.size, checkpoint=checkpoint)
+    fields = {name: getattr(last, name) for name in Checkpoint.__struct_fields__}
+    return Verdict(ok=True, size=walk.size, checkpoint=Checkpoint(**fields))
 
 
-def _walk_entries(walk: Walk, lines: Iterator[bytes]) -> Checkpoint:
-    decoder = msgspec.json.Decoder(_Line)
-    for text in lines:
-        line = _read(decoder, text, walk.size)
-        if line.checkpoint is not None:
-            if next(lines, None) is not None:
-                raise Broken("something follows the checkpoint")
-            return line.checkpoint
-        try:
-            walk.take(bytes(line.leaf), _bytes(line.head))
-        except Missing:
-            _tell_reordered(walk.size, lines, decoder)
-            raise
-    raise Broken(f"the checkpoint is missing: the file was cut after {walk.size} entries")
+def _walk_entries(walk: Walk, marks: Marks, lines: Iterator[bytes]) -> _LastLine:
+    """Take every entry; gives the last line."""
+    line = next(lines, None)
+    if line is None:
+        raise Broken("there is nothing in the file")
+    for following in lines:
+        _take(walk, marks, line, following, lines)
+        line = following
+    last = _checkpoint(line)
+    if last is None and number_of(line) is not None:
+        raise Broken(f"the checkpoint is missing: the file was cut after entry {walk.size}")
+    if last is None:
+        raise Broken("the last line was changed: it is no readable checkpoint")
+    return last
 
 
-def _read(decoder: "msgspec.json.Decoder[_Line]", text: bytes, number: int) -> _Line:
-    if len(text) > MAX_LINE:
-        raise Broken(f"line {number} is too long to be an entry")
+def _take(walk: Walk, marks: Marks, line: bytes, following: bytes, rest: Iterator[bytes]) -> None:
+    if len(line) > MAX_LINE:
+        raise Broken(f"entry {walk.size} was changed: it is too long to be an entry")
+    if _checkpoint(line) is not None:
+        raise Broken("something follows the checkpoint")
     try:
-        line = decoder.decode(text)
-    except _UNREADABLE as error:
-        raise Broken(f"entry {number} was changed: its line is not readable") from error
-    if bool(bytes(line.leaf)) == (line.checkpoint is not None):
-        raise Broken(f"line {number} is neither an entry nor the checkpoint")
-    return line
+        walk.step(line.rstrip(b"\r\n"))
+    except Missing as error:
+        later = any(number_of(each) == walk.size for each in (following, *rest))
+        if later:
+            raise Broken(f"entry {walk.size} is not in its place: the order was changed") from error
+        raise
+    marks.add(walk.head)
 
 
-def _tell_reordered(
-    wanted: int, lines: Iterator[bytes], decoder: "msgspec.json.Decoder[_Line]"
-) -> None:
-    """Say so if the entry that is missing at its place comes later on.
-
-    Raises:
-        Broken: it does.
-    """
-    for text in lines:
-        try:
-            line = _read(decoder, text, wanted)
-        except Broken:
-            return
-        if _number(line.leaf) == wanted:
-            raise Broken(f"entry {wanted} is not in its place: entries were put in another order")
-
-
-def _number(leaf: msgspec.Raw) -> int | None:
+def _checkpoint(line: bytes) -> _LastLine | None:
+    # An entry is recognized by its first bytes, to spare a million failing attempts.
+    if line.startswith(b'{"n":'):
+        return None
     try:
-        return msgspec.json.decode(leaf, type=_Numbered).n
-    except _UNREADABLE:
+        return msgspec.json.decode(line, type=_LastLine)
+    except UNREADABLE:
         return None
 
 
-class _Numbered(msgspec.Struct):
-    n: int
-
-
-def _compare(walk: Walk, checkpoint: Checkpoint, public_key: bytes | None) -> None:
-    problem = fault(checkpoint, public_key)
+def _compare(walk: Walk, marks: Marks, last: _LastLine, public_key: bytes | None) -> None:
+    problem = fault(last, public_key)
     if problem:
         raise Broken(problem)
-    if checkpoint.size > walk.size:
+    if last.size > walk.size:
         raise Broken(
-            f"entries {walk.size} to {checkpoint.size - 1} are missing:"
-            f" the checkpoint counts {checkpoint.size}"
+            f"entries {walk.size} to {last.size - 1} are missing: the checkpoint counts {last.size}"
         )
-    if checkpoint.size < walk.size:
-        raise Broken(f"entry {checkpoint.size} and what follows is not covered by the checkpoint")
-    if _bytes(checkpoint.head) != walk.head:
+    if last.size < walk.size:
+        raise Broken(f"entry {last.size} and what follows is not covered by the checkpoint")
+    different = marks.first_difference(last.marks)
+    if base64.b64decode(last.head) == walk.head:
+        if different is not None:
+            raise Broken("the marks in the last line were changed; the entries themselves hold")
+    elif different is None:
         raise Broken("the chain was written anew: its head is not the one that was signed")
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+    else:
+        raise Broken(f"entry {different} was changed: its content does not fit the chain")

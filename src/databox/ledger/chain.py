@@ -212,7 +212,7 @@ class Check:
         """Check the next lines; False once something is wrong."""
         try:
             for line in batch:
-                self._walk.take(line.leaf, line.head)
+                self._walk.step(line.leaf, line.head)
                 if checkpoint := self._kept.pop(self._walk.size, None):
                     self._compare(checkpoint)
         except Broken as error:

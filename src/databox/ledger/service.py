@@ -7,7 +7,7 @@ from databox.kit.clock import Clock
 from databox.kit.http.message import Stream
 from databox.kit.table import Call, Table
 from databox.ledger import permitted
-from databox.ledger.bundle import checkpoint_line, entry_line
+from databox.ledger.bundle import Marks, last_line
 from databox.ledger.chain import Check, Ledger, Wanted
 from databox.ledger.sentences import day_word, sentence
 from databox.ledger.summing import Page, day, page, page_by_day
@@ -80,9 +80,12 @@ class LedgerService:
     async def _bundle_chunks(self) -> AsyncIterator[bytes]:
         # The checkpoint first: what is written while this is sent stays out of the bundle.
         checkpoint = self._ledger.checkpoint()
+        marks = Marks()
         for batch in self._ledger.lines(end=checkpoint.size):
-            yield b"".join(entry_line(line.leaf, line.head) for line in batch)
-        yield checkpoint_line(checkpoint)
+            for line in batch:
+                marks.add(line.head)
+            yield b"".join(line.leaf + b"\n" for line in batch)
+        yield last_line(checkpoint, marks)
 
     def _told(self, found: Page, zone: int, *, by_day: bool) -> History:
         titles = self._titles()

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from databox.ledger.bundle import checkpoint_line, entry_line, verify_bundle
+from databox.ledger.bundle import Marks, last_line, verify_bundle
 from databox.ledger.signing import Signer
 from databox.wire.ledger import START, Entry, Lifecycle, next_head
 
@@ -23,13 +23,14 @@ def leaf(number: int, reason: str = "") -> bytes:
 
 def bundle(size: int, signer: Signer | None = None, changed: int = -1) -> list[bytes]:
     """A sound bundle of `size` entries; entry `changed` says something else, chained anew."""
-    head, lines = START, []
+    head, marks, lines = START, Marks(), []
     for number in range(size):
         line = leaf(number, "rewritten" if number == changed else "")
         head = next_head(head, line)
-        lines.append(entry_line(line, head))
+        marks.add(head)
+        lines.append(line + b"\n")
     checkpoint = (signer or Signer(KEY)).checkpoint(size, head, 5000)
-    return [*lines, checkpoint_line(checkpoint)]
+    return [*lines, last_line(checkpoint, marks)]
 
 
 def problem(lines: list[bytes], key: bytes | None = PUBLIC) -> str:
@@ -45,6 +46,12 @@ def test_a_sound_bundle_holds(size: int) -> None:
     assert verdict.size == size
     assert verdict.checkpoint is not None
     assert verdict.checkpoint.size == size
+
+
+def test_the_lines_are_the_entries_themselves() -> None:
+    lines = bundle(2)
+    assert lines[:2] == [leaf(0) + b"\n", leaf(1) + b"\n"]
+    assert msgspec.json.decode(lines[2])["size"] == 2
 
 
 def test_a_removed_entry_is_named() -> None:
@@ -69,7 +76,7 @@ def test_a_cut_end_is_named() -> None:
 
 
 def test_a_missing_checkpoint_is_named() -> None:
-    assert "cut after 5 entries" in problem(bundle(5)[:-1])
+    assert "cut after entry 4" in problem(bundle(5)[:-1])
 
 
 def test_entries_after_the_checkpoint_are_refused() -> None:
@@ -79,7 +86,10 @@ def test_entries_after_the_checkpoint_are_refused() -> None:
 
 def test_a_chain_written_anew_does_not_fit_the_signature() -> None:
     lines = bundle(5, changed=2)
-    assert "written anew" in problem([*lines[:-1], bundle(5)[-1]])
+    assert "entry 2 was changed" in problem([*lines[:-1], bundle(5)[-1]])
+    new_marks = msgspec.json.decode(lines[-1])["marks"]
+    signed = msgspec.json.decode(bundle(5)[-1]) | {"marks": new_marks}
+    assert "written anew" in problem([*lines[:-1], msgspec.json.encode(signed)])
 
 
 def test_a_bundle_signed_by_another_key_is_refused() -> None:
@@ -100,7 +110,7 @@ def test_a_flipped_bit_is_found_wherever_it_is(number: int, data: st.DataObject)
     found = problem(lines)
     assert found
     if number < 5:
-        assert f"entry {number}" in found or "checkpoint" in found
+        assert f"entry {number}" in found
 
 
 def _same_checkpoint(line: bytes) -> bool:
