@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from threading import Thread
 
 from databox.engines import Exit, ExitReason, Finding, Outcome, Prepare, Run, Stats
 from databox.engines.sandbox import cgroups, disk, doctor, processes, spawn
@@ -28,6 +29,7 @@ START_CPU = 2.0
 """Cores while an instance starts: half a core from the first instruction would double the wait."""
 
 Ended = Callable[[SandboxRun], None]
+Building = Future[tuple[Held, Group]]
 
 
 class SandboxEngine:
@@ -48,6 +50,7 @@ class SandboxEngine:
         self._inside = inside
         self._numbers = itertools.count()
         self._runs: set[SandboxRun] = set()
+        self._building: set[Building] = set()
         self._ended: asyncio.Queue[SandboxRun] = asyncio.Queue()
         self._watch = Watch(self._runs, self.levels)
 
@@ -107,6 +110,9 @@ class SandboxEngine:
     async def close(self) -> None:
         """End every run and give back all; see `Engine.close`."""
         await self._watch.close()
+        await asyncio.gather(
+            *(asyncio.wrap_future(work) for work in tuple(self._building)), return_exceptions=True
+        )
         await asyncio.gather(*(run.end(ExitReason.STOPPED) for run in tuple(self._runs)))
         await self._inside.do(self._hierarchy.remove)
         await self._inside.close()
@@ -137,8 +143,17 @@ class SandboxEngine:
         return run
 
     async def _hold(self, spec: RunSpec, stdin: bytes, *, separate: bool) -> tuple[Held, Group]:
-        """Build the sandbox in the engine's thread, and lose nothing if the caller goes away."""
-        work = self._inside.submit(lambda: self._build(spec, stdin, separate=separate))
+        """Build the sandbox in a thread of its own; lose nothing if the caller goes away."""
+        work: Building = Future()
+        work.set_running_or_notify_cancel()
+        self._building.add(work)
+        work.add_done_callback(self._building.discard)
+        Thread(
+            target=_keep,
+            args=(work, lambda: self._build(spec, stdin, separate=separate)),
+            name=f"sandbox-{spec.name}",
+            daemon=True,
+        ).start()
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
@@ -148,24 +163,14 @@ class SandboxEngine:
     def _build(self, spec: RunSpec, stdin: bytes, *, separate: bool) -> tuple[Held, Group]:
         check_reach(spec)
         own_var(spec)
-        held = spawn.hold(
-            spec,
-            self._program,
-            ceiling(spec.limits, self.levels),
-            stdin=stdin,
-            separate=separate,
-        )
-        try:
+        bounds = ceiling(spec.limits, self.levels)
+        with contextlib.ExitStack() as undo:
             group = self._hierarchy.group(f"{spec.name}.{next(self._numbers)}")
-            try:
-                self._bound(held, group, spec)
-            except BaseException:
-                held.close()
-                group.remove()
-                raise
-        except BaseException:
-            held.close()
-            raise
+            undo.callback(group.remove)
+            held = spawn.hold(spec, self._program, bounds, stdin=stdin, separate=separate)
+            undo.callback(held.close)
+            self._bound(held, group, spec)
+            undo.pop_all()
         return held, group
 
     def _bound(self, held: Held, group: Group, spec: RunSpec) -> None:
@@ -186,9 +191,20 @@ class SandboxEngine:
         self._runs.discard(run)
 
 
-def _drop(work: Future[tuple[Held, Group]]) -> None:
-    """The caller was cancelled while the engine's thread was building."""
-    if not work.cancelled() and work.exception() is None:
+def _keep(work: Building, build: Callable[[], tuple[Held, Group]]) -> None:
+    """The life of a sandbox's own thread: start it, and stay, because it dies with the thread."""
+    try:
+        held, group = build()
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
+        work.set_exception(error)
+        return
+    work.set_result((held, group))
+    held.process.wait()
+
+
+def _drop(work: Building) -> None:
+    """The caller was cancelled while its sandbox was being built."""
+    if work.exception() is None:
         held, group = work.result()
         held.close()
         group.remove()

@@ -24,6 +24,7 @@ from databox.wire.errors import Conflict, Unavailable
 T = TypeVar("T")
 
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 IP_FREEBIND = 15
 BACKLOG = 128
@@ -45,6 +46,17 @@ def become_parent_namespace() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def enter_pid_namespace() -> None:
+    """Make the next process that this thread starts pid 1 of a new pid namespace.
+
+    The thread can do so once, and can start no thread afterwards.
+
+    Raises:
+        Unavailable: neither root nor in a parent namespace.
+    """
+    _call("unshare", CLONE_NEWPID)
 
 
 class Hopper:

@@ -19,8 +19,7 @@ from databox.wire.errors import Unavailable
 from databox.wire.runspec import RunSpec
 
 CONNECT_SECONDS = 5.0
-KILL_SECONDS = 2.0
-DETAIL_BYTES = 500
+ASK_SECONDS = 0.02
 
 
 class SandboxRun:
@@ -49,6 +48,7 @@ class SandboxRun:
         self._inside = inside
         self._ended = ended
         self._closed = False
+        self._released = False
         self._loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[Exit] = self._loop.create_future()
         self._finishing: asyncio.Task[None] | None = None
@@ -102,7 +102,8 @@ class SandboxRun:
 
     def release(self) -> None:
         """Let the app run."""
-        if not self._finishing:
+        if self._finishing is None:
+            self._released = True
             self.held.release()
 
     def calm(self) -> None:
@@ -110,8 +111,32 @@ class SandboxRun:
         if self._finishing is None:
             self.group.limit_cpu(self.spec.limits.cpu)
 
-    def terminate(self) -> None:
-        """Ask the app itself to end; pid 1 of the sandbox would ignore it."""
+    async def end(self, reason: ExitReason, grace: float = 0.0) -> Exit:
+        """End it for `reason`, with `grace` seconds for the app to do so itself."""
+        self.reason = self.reason or reason
+        if self._released:
+            await self._ask_to_end(grace)
+        if self._finishing is None:
+            self.held.kill()
+        return await self.wait()
+
+    async def _ask_to_end(self, grace: float) -> None:
+        left = grace
+        # Just after its release bubblewrap may not have started the app yet.
+        while left > 0 and self._finishing is None and not self._terminate():
+            await self._wait_for(min(left, ASK_SECONDS))
+            left -= ASK_SECONDS
+        if left > 0:
+            await self._wait_for(left)
+
+    async def _wait_for(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+
+    def _terminate(self) -> bool:
+        """Signal the app itself, since pid 1 of the sandbox would ignore it."""
+        found = False
         for pid in processes.children(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 descriptor = os.pidfd_open(pid)
@@ -119,53 +144,23 @@ class SandboxRun:
                     # The number is surely the app's only if it is still there now.
                     if pid in processes.children(self.pid):
                         signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+                        found = True
                 finally:
                     os.close(descriptor)
-
-    async def end(self, reason: ExitReason, grace: float = 0.0) -> Exit:
-        """End it for `reason`, with `grace` seconds for the app to do so itself."""
-        if self._finishing is None:
-            self.reason = self.reason or reason
-            if grace > 0:
-                self.terminate()
-                await self._wait_for(grace)
-        for kill in (self.held.kill, self.held.kill_monitor):
-            if self._finishing is None:
-                kill()
-                await self._wait_for(KILL_SECONDS)
-        return await self.wait()
-
-    async def _wait_for(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.wait()
+        return found
 
     def _monitor_ended(self) -> None:
         self._loop.remove_reader(self.held.monitor)
         self._finishing = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:
-        self.held.kill()
-        await self._init_is_dead()
         code = self.held.reap()
         for pump in self._pumps:
             pump.stop()
-        exit_ = self._judge(code)
+        end = self._judge(code)
         await self._inside.do(self._give_back)
-        self._exit.set_result(exit_)
+        self._exit.set_result(end)
         self._ended(self)
-
-    async def _init_is_dead(self) -> None:
-        """Pid 1 inside dies last of its namespace, so then nothing of the instance runs."""
-        dead = self._loop.create_future()
-
-        def report() -> None:
-            self._loop.remove_reader(self.held.init)
-            if not dead.done():
-                dead.set_result(None)
-
-        self._loop.add_reader(self.held.init, report)
-        await dead
 
     def _judge(self, code: int) -> Exit:
         if self.reason is not None:

@@ -1,12 +1,15 @@
 """Start bubblewrap and hold it before the app's first instruction.
 
 While bubblewrap waits on `--block-fd`, limits and listeners are put in place from outside, so an
-app never runs a moment without them. Runs in the engine's long-lived thread: `--die-with-parent`
-follows the *thread* that started the process, not the process.
+app never runs a moment without them.
+
+The held sandbox must also die with the box, at whatever moment the box is killed. `--die-with-
+parent` alone leaves a gap: bubblewrap's process *outside* dies, but the one inside arms itself only
+when the app starts, and would take the broken block pipe for the sign to go on. So bubblewrap is
+pid 1 of a pid namespace of its own: when it dies, the kernel ends all that is in there.
 """
 
 import contextlib
-import json
 import os
 import platform
 import select
@@ -14,16 +17,19 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import cast
 
 from databox.engines.sandbox import arguments, seccomp
 from databox.engines.sandbox.limits import Ceiling
+from databox.engines.sandbox.namespaces import enter_pid_namespace
+from databox.engines.sandbox.processes import children
 from databox.wire.errors import Unavailable
 from databox.wire.runspec import RunSpec
 
 PRLIMIT = "/usr/bin/prlimit"
+SETPRIV = "/usr/bin/setpriv"
+ARMED = (SETPRIV, "--pdeathsig", "KILL", "--")
+"""bubblewrap ties itself to its parent too, but some milliseconds later."""
 STATUS_SECONDS = 10.0
-END_SECONDS = 2.0
 MESSAGE_BYTES = 4096
 
 
@@ -35,9 +41,7 @@ class Held:
     pid: int
     """Pid 1 of the sandbox, as the host numbers it."""
     monitor: int
-    """pidfd of bubblewrap outside."""
-    init: int
-    """pidfd of pid 1 inside: when it is dead, every process of the instance is."""
+    """pidfd of bubblewrap outside: when it is dead, every process of the instance is."""
     network: int
     block: int
     status: int
@@ -50,22 +54,13 @@ class Held:
         os.write(self.block, b"x")
 
     def kill(self) -> None:
-        """End every process inside; bubblewrap outside then ends by itself, and reaps."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.init, signal.SIGKILL)
-
-    def kill_monitor(self) -> None:
-        """End bubblewrap itself, which ends its sandbox; `kill` comes first."""
+        """End every process of the instance."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.monitor, signal.SIGKILL)
 
     def reap(self) -> int:
         """The exit code, once `monitor` reports the end; never waits for anybody else's child."""
-        self.process.wait()
-        # Killed from outside, bubblewrap leaves its pid 1 to us; otherwise this is nobody of ours.
-        with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, self.init, os.WEXITED | os.WNOHANG)
-        code = self.process.returncode
+        code = self.process.wait()
         return code if code >= 0 else 128 - code
 
     def was_built(self) -> bool:
@@ -84,7 +79,8 @@ def hold(
 ) -> Held:
     """Start a sandbox for `spec` and stop short of its first instruction.
 
-    `separate`: keep standard error apart from standard output.
+    The calling thread is used up: it must do nothing else and live as long as the sandbox, which
+    dies with it. `separate`: keep standard error apart from standard output.
 
     Raises:
         Unavailable: bubblewrap is missing, or could not make the sandbox; it says why.
@@ -105,7 +101,8 @@ def hold(
         )
         options = _memory(brief, arguments.encode(arguments.arguments(spec, channels)))
         arguments.encode(spec.command)
-        start = (PRLIMIT, *ceiling.options(), "--", program)
+        start = (*ARMED, PRLIMIT, *ceiling.options(), "--", program)
+        enter_pid_namespace()
         process = _popen(
             (*start, "--args", str(options), "--", *spec.command),
             (_memory(brief, stdin), stdout_child, stderr_child),
@@ -115,15 +112,12 @@ def hold(
         later.callback(_end, process)
         monitor = _own(later, os.pidfd_open(process.pid))
         brief.close()
-        pid = _first_pid(status, stderr)
-        init = _own(later, os.pidfd_open(pid))
-        later.callback(_end_inside, process, init)
+        _wait_for_child(status, stderr)
+        (pid,) = children(process.pid)
         network = _own(later, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         for end in {status, stdout, stderr}:
             os.set_blocking(end, False)
-        return Held(
-            process, pid, monitor, init, network, block, status, stdout, stderr, later.pop_all()
-        )
+        return Held(process, pid, monitor, network, block, status, stdout, stderr, later.pop_all())
     raise AssertionError("unreachable: the stacks swallow nothing")
 
 
@@ -159,8 +153,8 @@ def _popen(
         ) from error
 
 
-def _first_pid(status: int, stderr: int) -> int:
-    """What bubblewrap says first: the process that will become the app's pid 1."""
+def _wait_for_child(status: int, stderr: int) -> None:
+    """Until bubblewrap says that pid 1 inside is there. Its number is of no use on the host."""
     text = b""
     deadline = time.monotonic() + STATUS_SECONDS
     while b"\n" not in text:
@@ -174,7 +168,6 @@ def _first_pid(status: int, stderr: int) -> int:
                 remedy="Run `databox doctor`",
             )
         text += part
-    return cast(int, json.loads(text.partition(b"\n")[0])["child-pid"])
 
 
 def _complaint(stderr: int) -> str:
@@ -182,14 +175,6 @@ def _complaint(stderr: int) -> str:
     with contextlib.suppress(BlockingIOError):
         return os.read(stderr, MESSAGE_BYTES).decode(errors="replace").strip() or "no message"
     return "no answer in time"
-
-
-def _end_inside(process: subprocess.Popen[bytes], init: int) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(init, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
