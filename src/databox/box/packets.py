@@ -53,6 +53,17 @@ class Packets:
         self._queue.append((packet, _numbers(kept)))
         self._loop.add_writer(self._channel.fileno(), self._writable)
 
+    def drain(self) -> None:
+        """Take what the other end said before it ended."""
+        while self._open:
+            try:
+                packet = self._channel.recv(MAX_PACKET)
+            except OSError:
+                return
+            if not packet:
+                return
+            self._received(packet)
+
     def close(self) -> None:
         """Hang up and forget what was not sent."""
         if not self._open:
@@ -98,9 +109,10 @@ class Packets:
             packet = b""
         if packet:
             self._received(packet)
-        else:
-            self.close()
-            self._ended()
+            return
+        # Readable for ever from now on; what is still to send has no reader.
+        self._loop.remove_reader(self._channel.fileno())
+        self._ended()
 
 
 def _numbers(attached: socket.socket | None) -> tuple[int, ...]:
