@@ -31,7 +31,7 @@ def doctor(home: Path, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(findings)) + b"\n")
     else:
-        print("\n".join(map(_line, findings)))
+        print("\n".join(map(line, findings)))
     return 1 if any(finding.level == "fail" for finding in findings) else 0
 
 
@@ -81,7 +81,8 @@ async def _engine() -> list[Finding]:
         await engine.close()
 
 
-def _line(finding: Finding) -> str:
+def line(finding: Finding) -> str:
+    """A finding for people."""
     mark = {"ok": "   ok", "warn": " warn", "fail": " FAIL"}[finding.level]
     remedy = f"\n        {finding.remedy}" if finding.remedy else ""
     return f"{mark}  {finding.name}: {finding.found}{remedy}"

@@ -39,11 +39,11 @@ _SKIPPED = shutil.ignore_patterns(".*", "__pycache__", "*.pyc", "node_modules")
 Say = Callable[[str], None]
 
 
-def ensure(checkout: Path, home: Path, say: Say) -> Path:
+def ensure(checkout: Path, home: Path, say: Say) -> tuple[Path, int]:
     """Give the runtime of this checkout, building it first if it is not there.
 
-    The descriptor of a shared lock on it stays open until this process and those it becomes end,
-    so nobody removes a runtime that is in use.
+    Also gives the descriptor of a shared lock on it. It survives `exec`: as long as it is open in
+    this process, or in the one that it becomes, nobody removes the runtime.
 
     Raises:
         SetupError: a package could not be installed.
@@ -53,10 +53,10 @@ def ensure(checkout: Path, home: Path, say: Say) -> Path:
         runtime = folder / version_of({name: checkout / name for name in SHIPPED})
         if not runtime.is_dir():
             runtime = _build(checkout, folder, say)
-        _hold(runtime)
+        held = _hold(runtime)
         os.utime(runtime)
         _remove_old(folder, runtime)
-    return runtime
+    return runtime, held
 
 
 def version_of(folders: dict[str, Path]) -> str:
@@ -175,10 +175,11 @@ def _remove_old(folder: Path, current: Path) -> None:
             remove(path)
 
 
-def _hold(runtime: Path) -> None:
+def _hold(runtime: Path) -> int:
     descriptor = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     os.set_inheritable(descriptor, True)
+    return descriptor
 
 
 def _in_use(runtime: Path) -> bool:

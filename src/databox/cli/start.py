@@ -19,7 +19,7 @@ def main(checkout: Path, words: list[str]) -> int:
     try:
         home = default_home()
         make_home(home, os.getuid())
-        runtime = ensure(checkout, home, say)
+        runtime, _ = ensure(checkout, home, say)
     except SetupError as error:
         say(str(error))
         return 1

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from databox.cli.client import Client, NotRunning, box_status, operator
+from databox.cli.client import Client, box_status, operator
+from databox.cli.down import running
 from databox.cli.settings import address_of
 from databox.wire import api
 
@@ -34,11 +35,11 @@ def status(home: Path, *, as_json: bool) -> int:
 
 def look(home: Path) -> Report:
     """Ask the box about itself; as much as it tells in its present state."""
-    address = address_of(home)
-    try:
-        found = box_status(address)
-    except NotRunning:
+    # An address left behind by a box that was killed may by now be somebody else's.
+    if running(home) is None:
         return Report(state="stopped")
+    address = address_of(home)
+    found = box_status(address)
     report = Report(
         state=found.state,
         address=address,

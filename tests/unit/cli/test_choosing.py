@@ -1,0 +1,173 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from databox.cli import choosing, consent
+from databox.wire import api
+from databox.wire.errors import BadRequest
+from databox.wire.sla import Choices, ExportChoice, SourceChoice
+
+LOAD = api.SourceRow(
+    store="os-monitor-store",
+    id="cpu-load",
+    type="cpu-load",
+    description="",
+    unit="",
+    vendor="",
+    store_type="",
+    actuator=False,
+    driver="os-monitor",
+)
+ASK = api.AskRow(
+    clientid="LOAD",
+    type="cpu-load",
+    why="to draw it",
+    required=True,
+    exact=("raw", "PT1M"),
+    far_back=None,
+    act=False,
+    candidates=(LOAD,),
+    providers=(),
+)
+NOW = 1_700_000_000_000
+URL = "https://out.example/"
+PICKED = SourceChoice(clientid="LOAD", store="os-monitor-store", source="cpu-load")
+
+
+def screen(**fields) -> api.ConsentScreen:
+    plain = {
+        "name": "graph",
+        "title": "Graph",
+        "kind": "app",
+        "version": "1.0.0",
+        "maker": "Ana",
+        "package": "d1",
+        "signature": "Signed by the release",
+        "purpose": "draws",
+        "headline": "Stays on your box",
+        "leaves": False,
+        "asks": (ASK,),
+        "exports": (
+            api.ExportRow(url=URL, host="out.example", description="", what="", reply=False),
+        ),
+        "outside": (),
+        "provides": (),
+        "notes": (),
+        "pages": False,
+        "installed": True,
+    }
+    return api.ConsentScreen(**(plain | fields))
+
+
+def grant(**fields) -> api.Grant:
+    plain = {"id": "1", "client": "graph", "target": "export-service", "kind": "export"}
+    return api.Grant(**(plain | fields))
+
+
+@pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("30d", 720), ("2w", 336), ("1y", 8760)])
+def test_a_span_is_a_number_and_a_unit(text: str, hours: int) -> None:
+    assert choosing.span(text, field="--until") == hours * 3_600_000
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "0d", "-1d", "1.5d", "30days", "100000d", "1 d"])
+def test_anything_else_is_no_span(text: str) -> None:
+    with pytest.raises(BadRequest, match="30d"):
+        choosing.span(text, field="--until")
+
+
+def test_never_is_no_end() -> None:
+    assert choosing.until("never", NOW) is None
+    assert choosing.until("1h", NOW) == NOW + 3_600_000
+
+
+def test_a_source_answers_an_ask() -> None:
+    found = choosing.source_choice(
+        "LOAD=os-monitor-store/cpu-load", screen(), exact="minute", since=None, end=NOW
+    )
+    assert found == SourceChoice(
+        clientid="LOAD", store="os-monitor-store", source="cpu-load", exact="PT1M", until=NOW
+    )
+
+
+def test_how_exact_is_the_finest_asked_when_unsaid() -> None:
+    found = choosing.source_choice("LOAD=a-store/b", screen(), exact=None, since=None, end=None)
+    assert found.exact == "raw"
+
+
+@pytest.mark.parametrize("words", ["LOAD", "LOAD=", "LOAD=store", "LOAD=store/", "LOAD=/cpu"])
+def test_words_of_another_form_are_refused_with_an_example(words: str) -> None:
+    with pytest.raises(BadRequest, match="CLIENTID=STORE/SOURCE"):
+        choosing.source_choice(words, screen(), exact=None, since=None, end=None)
+
+
+def test_an_unknown_ask_is_refused_and_the_known_ones_are_named() -> None:
+    with pytest.raises(BadRequest, match="It asks for: LOAD"):
+        choosing.source_choice("X=a/b", screen(), exact=None, since=None, end=None)
+
+
+def test_present_choices_are_those_in_force() -> None:
+    current = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
+    shown = screen(asks=(_with(current),))
+    ended = grant(id="2", destinations=(URL,), ended=NOW - 1)
+    found = choosing.present_choices(shown, [grant(destinations=(URL,), until=NOW + 1), ended], NOW)
+    assert found == Choices(
+        sources=(PICKED,), exports=(ExportChoice(url=URL, allowed=True, until=NOW + 1),)
+    )
+
+
+def test_a_permission_whose_time_is_over_is_not_given_again() -> None:
+    current = {"clientid": "LOAD", "store": "a-store", "source": "b", "until": NOW - 1}
+    found = choosing.present_choices(screen(asks=(_with(current),)), [], NOW)
+    assert found == Choices()
+
+
+def _with(current: dict[str, object]) -> api.AskRow:
+    return api.AskRow(
+        clientid=ASK.clientid,
+        type=ASK.type,
+        why=ASK.why,
+        required=True,
+        exact=ASK.exact,
+        far_back=None,
+        act=False,
+        candidates=ASK.candidates,
+        providers=(),
+        current=current,
+    )
+
+
+def test_a_new_answer_takes_the_place_of_the_old_one() -> None:
+    finer = SourceChoice(clientid="LOAD", store="os-monitor-store", source="cpu-load", exact="PT1M")
+    assert choosing.with_source(Choices(sources=(PICKED,)), finer).sources == (finer,)
+    once = choosing.with_export(Choices(), URL, None)
+    assert choosing.with_export(once, URL, NOW).exports == (
+        ExportChoice(url=URL, allowed=True, until=NOW),
+    )
+
+
+exactness = st.sampled_from(["raw", "PT1M", "PT1H"])
+choice = st.builds(
+    SourceChoice,
+    clientid=st.sampled_from(["LOAD", "OTHER"]),
+    store=st.sampled_from(["os-monitor-store", "x-store"]),
+    source=st.sampled_from(["cpu-load", "y"]),
+    exact=exactness,
+)
+
+
+@given(st.lists(choice, max_size=4))
+def test_loading_anew_never_allows_what_was_not_allowed_and_asked(choices) -> None:
+    before = Choices(sources=tuple(choices))
+    after = choosing.still_asked(before, screen()).sources
+    assert set(after) <= set(choices)
+    assert all(each.clientid == "LOAD" and each.exact in ASK.exact for each in after)
+
+
+def test_the_text_says_each_ask_with_its_answer() -> None:
+    text = consent.text(screen(), Choices())
+    assert "LOAD: may see cpu-load (to draw it): not allowed" in text
+    assert f"leaves the box to {URL}: not allowed" in text
+    given_ = Choices(sources=(PICKED,), exports=(ExportChoice(url=URL, allowed=True, until=NOW),))
+    text = consent.text(screen(), given_)
+    assert "os-monitor-store/cpu-load, every value, until stopped" in text
+    assert f"leaves the box to {URL}: allowed until 2023-11-14 22:13 UTC" in text
