@@ -39,7 +39,7 @@ export function makeChart(
     cursor: { drag: { x: false, y: false }, points: { size: 8 } },
     scales: { x: { time: true } },
     axes: [
-      { ...axis, space: 70 },
+      { ...axis, space: 72, size: 30, values: (_plot, ticks, _axis, _space, step) => ticks.map(clock(step)) },
       { ...axis, size: 64, values: (_plot, ticks) => ticks.map((tick) => tell(tick, unitOf(drawn))) },
     ],
     series: [
@@ -55,6 +55,16 @@ export function makeChart(
     ],
   }
   return new uPlot(options, data, element)
+}
+
+/** Times on the axis: seconds only where the ticks need them, dates where they are days apart. */
+function clock(step: number): (tick: number) => string {
+  const style: Intl.DateTimeFormatOptions =
+    step >= 86_400
+      ? { day: 'numeric', month: 'short' }
+      : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...(step < 60 && { second: '2-digit' }) }
+  const format = new Intl.DateTimeFormat(undefined, style)
+  return (tick) => format.format(tick * 1000)
 }
 
 /** One unit stands on the axis only if all lines share it. */

@@ -49,7 +49,7 @@ export const box = {
   open: (name: string) => api.post<wire.OpenReply>(`/api/apps/${path(name)}/open`),
   view: (name: string) => api.get<wire.Screen>(`/api/apps/${path(name)}/view`),
   postForm: (name: string, post: wire.FormPost) =>
-    api.post<unknown>(`/api/apps/${path(name)}/form`, post),
+    api.post<wire.Screen>(`/api/apps/${path(name)}/form`, post),
 
   history: (query: Record<string, string>) => api.get<wire.History>('/api/history', query),
   bundle: () => api.bytes('/api/history/bundle'),

@@ -33,6 +33,7 @@ type Bytes = Uint8Array<ArrayBuffer>
 
 const NEWLINE = 0x0a
 const TELL_EVERY = 500
+const MARK = 4
 
 /** Check a bundle against itself and against what this browser remembers. */
 export async function verify(
@@ -44,6 +45,7 @@ export async function verify(
   const last = lines.pop()
   const checkpoint = last && readCheckpoint(last)
   if (!checkpoint) return fault('no-checkpoint')
+  const marks = readMarks(last)
 
   let head: Bytes = new Uint8Array(32)
   for (const [index, line] of lines.entries()) {
@@ -51,6 +53,7 @@ export async function verify(
     if (number === null) return fault('not-readable', index)
     if (number !== index) return fault('order', index)
     head = await next(head, line)
+    if (marks && !sameMark(marks, index, head)) return fault('head', index)
     if (index + 1 === remembered?.size && base64(head) !== remembered.head) return fault('rewritten')
     if (index % TELL_EVERY === 0) tell(index)
   }
@@ -103,6 +106,17 @@ function readCheckpoint(line: Bytes): Checkpoint | null {
     typeof found.time === 'number' &&
     [found.head, found.key, found.signature].every((text) => typeof text === 'string')
   return whole ? (found as Checkpoint) : null
+}
+
+/** The first bytes of each head, by which the line at fault can be named; they prove nothing. */
+function readMarks(line: Bytes): Bytes | null {
+  const found = parse(line) as { marks?: unknown } | null
+  return typeof found?.marks === 'string' ? bytes(found.marks) : null
+}
+
+function sameMark(marks: Bytes, index: number, head: Bytes): boolean {
+  const start = index * MARK
+  return marks.subarray(start, start + MARK).every((byte, at) => byte === head[at])
 }
 
 function parse(line: Bytes): object | null {

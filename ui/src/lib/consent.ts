@@ -1,42 +1,53 @@
 /** The consent screen's decisions: from the owner's answers to what is sent and written down. */
 import { words } from '../words'
-import { date } from './format'
+import { date, dateTime } from './format'
 import { sourceName } from './names'
-import type { AskRow, Choices, ConsentScreen, SourceRow } from './types'
+import type { AskRow, Choices, ConsentScreen, SourceChoice, SourceRow } from './types'
 
 const DAY_MS = 86_400_000
 
 export const UNTIL_DAYS = [1, 30, 365]
 export const DEFAULT_UNTIL_DAYS = 30
 
+/** Leave it as it was agreed before. */
+export const KEEP = 'keep'
+
+/** Days; 0 from now on, null without end. */
+export type Days = number | null | typeof KEEP
+
 /** The answer to one ask. `picked`: index of the candidate, -1 for nothing. */
 export interface Answer {
   clientid: string
   picked: number
   exact: string
-  /** Days of history; 0 from now on, null everything. */
-  farBack: number | null
+  /** Days of history. */
+  farBack: Days
   act: boolean
+  /** What holds now, for an app that is installed already. */
+  now?: SourceChoice
 }
 
 export interface Answers {
   asks: Answer[]
   /** Addresses that are allowed. */
   exports: string[]
-  /** Days from now, null until stopped. */
-  untilDays: number | null
+  /** Days from now on. */
+  untilDays: Days
 }
 
 /**
  * What is chosen before the owner touches anything: a source only if it is the only one and the
  * app needs it, no more history than a careful app asks for, nothing to send, nothing to do.
  */
-export function firstAnswers(screen: ConsentScreen): Answers {
-  const current = readCurrent(screen)
+export function firstAnswers(screen: ConsentScreen, sending: readonly string[] = []): Answers {
+  const asks = screen.asks.map((ask) => {
+    const now = ask.current as SourceChoice | null
+    return now?.store ? answerNow(ask, now) : firstAnswer(ask, screen.installed)
+  })
   return {
-    asks: screen.asks.map((ask) => current.get(ask.clientid) ?? firstAnswer(ask, screen.installed)),
-    exports: [],
-    untilDays: DEFAULT_UNTIL_DAYS,
+    asks,
+    exports: screen.exports.map(({ url }) => url).filter((url) => sending.includes(url)),
+    untilDays: asks.some(({ now }) => now) || sending.length ? KEEP : DEFAULT_UNTIL_DAYS,
   }
 }
 
@@ -51,24 +62,15 @@ function firstAnswer(ask: AskRow, installed: boolean): Answer {
   }
 }
 
-/** What is agreed now, for an app that is installed already. */
-function readCurrent(screen: ConsentScreen): Map<string, Answer> {
-  const found = new Map<string, Answer>()
-  for (const ask of screen.asks) {
-    const now = ask.current as { store?: string; source?: string; exact?: string; act?: boolean } | null
-    if (!now?.store) continue
-    const picked = ask.candidates.findIndex(
-      (row) => row.store === now.store && row.id === now.source,
-    )
-    found.set(ask.clientid, {
-      clientid: ask.clientid,
-      picked,
-      exact: now.exact ?? ask.exact[0] ?? 'raw',
-      farBack: farBackSteps(ask)[0] ?? 0,
-      act: now.act ?? false,
-    })
+function answerNow(ask: AskRow, now: SourceChoice): Answer {
+  return {
+    clientid: ask.clientid,
+    picked: ask.candidates.findIndex((row) => row.store === now.store && row.id === now.source),
+    exact: now.exact ?? 'raw',
+    farBack: KEEP,
+    act: now.act ?? false,
+    now,
   }
-  return found
 }
 
 /**
@@ -91,32 +93,48 @@ export function lacking(screen: ConsentScreen, answers: Answers): AskRow[] {
   return screen.asks.filter((ask, index) => ask.required && (answers.asks[index]?.picked ?? -1) < 0)
 }
 
-export function choices(screen: ConsentScreen, answers: Answers, now: number): Choices {
-  const until = answers.untilDays === null ? null : now + answers.untilDays * DAY_MS
+export function choices(
+  screen: ConsentScreen,
+  answers: Answers,
+  now: number,
+  sendingUntil: number | null = null,
+): Choices {
   return {
     sources: screen.asks.flatMap((ask, index) => {
       const answer = answers.asks[index]
       if (!answer) return []
       const source = pickedSource(ask, answer)
       if (!source) return [{ clientid: ask.clientid }]
-      const since = answer.farBack === null ? null : now - answer.farBack * DAY_MS
       return [
         {
           clientid: ask.clientid,
           store: source.store,
           source: source.id,
           exact: answer.exact,
-          since,
-          until,
+          since: sinceOf(answer, now),
+          until: untilOf(answers, now, answer.now?.until),
           act: answer.act,
         },
       ]
     }),
     exports: screen.exports.map(({ url }) => {
       const allowed = answers.exports.includes(url)
-      return { url, allowed, until: allowed ? until : null }
+      return { url, allowed, until: allowed ? untilOf(answers, now, sendingUntil) : null }
     }),
   }
+}
+
+/** Nothing older than this is shown, Unix ms; null for everything. */
+function sinceOf(answer: Answer, now: number): number | null {
+  if (answer.farBack === KEEP) return answer.now?.since ?? null
+  return answer.farBack === null ? null : now - answer.farBack * DAY_MS
+}
+
+/** When it ends. `before`: as agreed until now; what is new gets the usual time. */
+function untilOf(answers: Answers, now: number, before?: number | null): number | null {
+  const days = answers.untilDays
+  if (days === KEEP) return before === undefined ? now + DEFAULT_UNTIL_DAYS * DAY_MS : before
+  return days === null ? null : now + days * DAY_MS
 }
 
 /** Hosts that these answers let it send to, each once. */
@@ -126,32 +144,40 @@ export function sendsTo(screen: ConsentScreen, answers: Answers): string[] {
 }
 
 /** What the owner agrees to, in sentences; shown on the screen and kept in the History. */
-export function agreement(screen: ConsentScreen, answers: Answers, now: number): string {
+export function agreement(screen: ConsentScreen, answers: Answers, agreed: Choices): string {
   const told = words.consent.text
-  const until =
-    answers.untilDays === null
-      ? words.who.untilStopped
-      : words.who.untilOn(date(now + answers.untilDays * DAY_MS))
   const lines = [told.install(screen.title, screen.version)]
   screen.asks.forEach((ask, index) => {
     const answer = answers.asks[index]
+    const choice = agreed.sources?.[index]
     const source = answer && pickedSource(ask, answer)
-    if (!answer || !source) {
+    if (!choice || !source) {
       lines.push(told.refused(ask.type))
       return
     }
-    const exact = words.exactness[answer.exact]?.name ?? answer.exact
-    lines.push(told.source(ask.why, sourceName(source), exact, farBackName(answer.farBack), until))
-    if (answer.act) lines.push(told.act(sourceName(source)))
+    const exact = words.exactness[choice.exact ?? 'raw']?.name ?? choice.exact ?? ''
+    lines.push(
+      told.source(ask.why, sourceName(source), exact, sinceText(choice.since), untilText(choice.until)),
+    )
+    if (choice.act) lines.push(told.act(sourceName(source)))
   })
-  for (const { url } of screen.exports) {
-    lines.push(answers.exports.includes(url) ? told.send(url, until) : told.noSend(url))
+  for (const { url, allowed, until } of agreed.exports ?? []) {
+    lines.push(allowed ? told.send(url, untilText(until)) : told.noSend(url))
   }
   if (screen.outside.length) lines.push(told.outside(screen.outside.join(', ')))
   return lines.join('\n')
 }
 
-export function farBackName(days: number | null): string {
+function sinceText(since: number | null | undefined): string {
+  return typeof since === 'number' ? words.who.since(dateTime(since)) : words.consent.all
+}
+
+function untilText(until: number | null | undefined): string {
+  return typeof until === 'number' ? words.who.untilOn(date(until)) : words.who.untilStopped
+}
+
+export function farBackName(days: Days): string {
+  if (days === KEEP) return words.consent.keepSince
   if (days === null) return words.consent.all
   return days === 0 ? words.consent.fromNow : words.consent.days(days)
 }

@@ -14,10 +14,15 @@ const PATH = '/api/live'
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 15_000
 
+/** Many rows begin to listen at the same moment; they share one connection. */
+const GATHER_MS = 30
+
 export class Live {
   readonly #api: Api
   readonly #heard = new Map<string, Set<Hear>>()
   #socket: WebSocket | null = null
+  /** What the present connection was opened for: the box takes one list for each. */
+  #asked = new Set<string>()
   #wait = FIRST_WAIT_MS
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Told whether values can come now. */
@@ -32,38 +37,41 @@ export class Live {
     const key = JSON.stringify([store, source])
     const others = this.#heard.get(key) ?? new Set()
     this.#heard.set(key, others.add(hear))
-    this.#connect()
-    this.#subscribe()
+    this.#gather()
     return () => {
       others.delete(hear)
       if (!others.size) this.#heard.delete(key)
-      if (!this.#heard.size) this.#close()
-      else this.#subscribe()
+      this.#gather()
     }
   }
 
-  #connect(): void {
-    if (this.#socket) return
+  /** Soon after the last change, open a connection if the present one does not serve. */
+  #gather(): void {
     clearTimeout(this.#timer)
-    const address = new URL(PATH, location.origin.replace(/^http/, 'ws'))
-    const socket = new WebSocket(address)
+    this.#timer = setTimeout(() => {
+      if (!this.#heard.size) this.#leave()
+      else if (!this.#socket || [...this.#heard.keys()].some((key) => !this.#asked.has(key))) {
+        this.#leave()
+        this.#open()
+      }
+    }, GATHER_MS)
+  }
+
+  #open(): void {
+    const socket = new WebSocket(new URL(PATH, location.origin.replace(/^http/, 'ws')))
+    const asked = [...this.#heard.keys()]
     this.#socket = socket
-    socket.onopen = () => void this.#greet(socket)
+    this.#asked = new Set(asked)
+    socket.onopen = () => void this.#greet(socket, asked)
     socket.onmessage = (message) => this.#tell(message.data)
     socket.onclose = () => this.#again(socket)
   }
 
-  async #greet(socket: WebSocket): Promise<void> {
+  async #greet(socket: WebSocket, asked: string[]): Promise<void> {
     socket.send(await this.#api.firstFrame(PATH))
-    this.#subscribe()
+    const subscribe = asked.map((key) => JSON.parse(key) as [string, string])
+    socket.send(JSON.stringify({ subscribe }))
     this.onState(true)
-  }
-
-  /** The whole list each time: the box replaces what it had. */
-  #subscribe(): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return
-    const subscribe = [...this.#heard.keys()].map((key) => JSON.parse(key) as [string, string])
-    this.#socket.send(JSON.stringify({ subscribe }))
   }
 
   #tell(text: unknown): void {
@@ -79,12 +87,11 @@ export class Live {
     this.#socket = null
     this.onState(false)
     if (!this.#heard.size) return
-    this.#timer = setTimeout(() => this.#connect(), this.#wait)
+    this.#timer = setTimeout(() => this.#gather(), this.#wait)
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS)
   }
 
-  #close(): void {
-    clearTimeout(this.#timer)
+  #leave(): void {
     const socket = this.#socket
     this.#socket = null
     socket?.close()

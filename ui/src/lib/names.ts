@@ -12,6 +12,11 @@ export function sourceName(source: SourceRow): string {
   return source.description || readable(source.id)
 }
 
+/** A name that begins like a sentence, within one: "Free memory" is "free memory". */
+export function inSentence(name: string): string {
+  return /^[A-Z][a-z ]/.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name
+}
+
 /** A place outside, or the box itself, as a reader of a sentence expects it. */
 export function readable(id: string): string {
   const text = id.replaceAll(/[-_.]+/g, ' ').trim()

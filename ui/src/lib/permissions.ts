@@ -1,7 +1,7 @@
 /** Grants as the owner reads them: who sees what, how exactly, until when, and where it goes. */
 import { words } from '../words'
 import { date, hostOf } from './format'
-import { driverOf, readable, sourceName, type Titles } from './names'
+import { driverOf, inSentence, readable, sourceName, type Titles } from './names'
 import type { Grant, SourceRow } from './types'
 
 export type Sort = 'app' | 'source' | 'destination'
@@ -53,7 +53,8 @@ function permission(grant: Grant, sources: readonly SourceRow[], names: Titles):
 
 function sentence(kind: string, app: string, source: string, places: string[]): string {
   if (kind === 'export') return words.who.sends(app, places.join(', '))
-  return kind === 'act' ? words.who.acts(app, source) : words.who.sees(app, source)
+  const seen = inSentence(source)
+  return kind === 'act' ? words.who.acts(app, seen) : words.who.sees(app, seen)
 }
 
 export interface Group {

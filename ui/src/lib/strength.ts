@@ -17,7 +17,7 @@ export function strength(passphrase: string): number {
   const bits = passphrase.length * Math.log2(alphabet(passphrase)) * (different < 9 ? 0.6 : 1)
   // Words are easier to guess than random letters: about 12 bits each.
   const guess = words > 1 ? Math.min(bits, words * 12 + 8) : bits * 0.7
-  return [0, 30, 44, 58].findLastIndex((needed) => guess >= needed) + 1
+  return [0, 30, 46, 56].findLastIndex((needed) => guess >= needed) + 1
 }
 
 function alphabet(text: string): number {

@@ -186,6 +186,8 @@ export interface Component {
   description: string
   level: string
   memory: number
+  scheme: string
+  inline: boolean
 }
 
 export interface Components {
@@ -352,6 +354,7 @@ export interface Access {
   size: number
   earliest: number | null
   latest: number | null
+  label: string
 }
 
 export interface Lifecycle {

@@ -122,6 +122,8 @@ export const history = {
   } as Record<string, string>,
   older: 'Older',
   details: 'Exactly as written',
+  more: 'More about it',
+  every: 'Show every single line, not one for each day and source',
   number: (n: number) => `Line ${n}`,
   proof: 'Has anybody changed it?',
   proofText:
