@@ -93,6 +93,13 @@ class Peers:
         )
         return fetched.body.decode()
 
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        with self._lock:
+            for connections in self._idle.values():
+                while connections:
+                    connections.pop().close()
+
     def _patiently(
         self, route: Route, patience: float, attempt: Callable[[], Reply], *, once: bool
     ) -> Reply:

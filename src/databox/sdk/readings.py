@@ -75,7 +75,7 @@ class Readings:
 
     def mean(self) -> float | None:
         """The mean of all numbers, None if there is none."""
-        weighed = [(r.value, r.weight) for r in self if _numeric(r.value)]
+        weighed = [(r.value, r.weight) for r in self if _numeric(r.value) and r.weight > 0]
         if not weighed:
             return None
         total = sum(value * weight for value, weight in weighed)

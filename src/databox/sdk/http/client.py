@@ -2,8 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from databox.sdk.http.head import number
 from databox.sdk.http.stream import Closed, Stream
@@ -35,6 +34,7 @@ class Connection:
     def __init__(self, path: str, *, timeout: float = 5.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
+        self._timeout = timeout
         try:
             self._socket.connect(path)
         except OSError as error:
@@ -69,25 +69,17 @@ class Connection:
         """Whether it can carry another request: still open, and nothing unasked has come."""
         if not self.reusable:
             return False
+        self._socket.settimeout(0)
         try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
         except OSError:
             return False
+        finally:
+            self._socket.settimeout(self._timeout)
         return False
 
     def close(self) -> None:
         """Close it."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
