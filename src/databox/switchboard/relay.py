@@ -33,6 +33,7 @@ class End(asyncio.Protocol):
         self.closed = asyncio.get_running_loop().create_future()
         self.on_early = asyncio.Event()
         self.passed = 0
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
@@ -51,11 +52,12 @@ class End(asyncio.Protocol):
         self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Half-close the other side, and keep our own open for its answer."""
-        if self.peer and self.peer.transport and self.peer.transport.can_write_eof():
-            self.peer.transport.write_eof()
-            return True
-        return False
+        """Half-close the other side, and keep our own open until that side has ended too."""
+        self.ended = True
+        if self.peer is None or self.peer.transport is None or self.peer.ended:
+            return False
+        self.peer.transport.write_eof()
+        return True
 
     def pause_writing(self) -> None:
         """This side is slow: stop reading on the other."""

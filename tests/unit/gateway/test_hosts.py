@@ -1,0 +1,72 @@
+import pytest
+
+from databox.gateway.hosts import Misdirected, Origins, check_api_call, check_page
+from databox.wire.errors import Denied
+
+ORIGINS = Origins(8989)
+LABEL = "abcdefghijklmnopqrstuvwxyz"
+
+
+def test_the_dashboard_answers_under_its_own_name_only():
+    assert ORIGINS.label_of("databox.localhost:8989", ()) == ""
+
+
+def test_a_live_screen_answers_under_its_label():
+    assert ORIGINS.label_of(f"{LABEL}.localhost:8989", {LABEL}) == LABEL
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "databox.localhost",
+        "databox.localhost:80",
+        "DATABOX.localhost:8989",
+        "databox.localhost.:8989",
+        "localhost:8989",
+        "127.0.0.1:8989",
+        "evil.example:8989",
+        f"{LABEL}.localhost:8989",
+        f"{LABEL}.databox.localhost:8989",
+        "databox.localhost:8989, evil.example",
+    ],
+)
+def test_any_other_name_is_misdirected(host):
+    with pytest.raises(Misdirected):
+        ORIGINS.label_of(host, ())
+
+
+OWN = {"sec-fetch-site": "same-origin", "origin": ORIGINS.shell, "content-type": "application/json"}
+
+
+def test_the_dashboards_own_calls_pass():
+    assert check_api_call("POST", OWN, ORIGINS) is None
+    assert check_api_call("GET", {"sec-fetch-site": "same-origin"}, ORIGINS) is None
+
+
+def test_the_command_line_passes_to_its_proof():
+    assert check_api_call("POST", {}, ORIGINS) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "http://databox.localhost:9999"},
+        {"origin": "null"},
+        {"origin": None},
+        {"content-type": "text/plain"},
+        {"sec-fetch-site": None},
+    ],
+)
+def test_a_call_made_by_another_page_is_refused(changes):
+    headers = {k: v for k, v in {**OWN, **changes}.items() if v is not None}
+    with pytest.raises(Denied):
+        check_api_call("POST", headers, ORIGINS)
+
+
+def test_the_dashboard_is_not_shown_in_a_frame():
+    with pytest.raises(Denied):
+        check_page({"sec-fetch-dest": "iframe"})
