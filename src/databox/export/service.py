@@ -20,12 +20,11 @@ from databox.kit.clock import Clock, SystemClock
 from databox.kit.control import Control
 from databox.kit.database import open_database
 from databox.kit.dialer import Dialer
-from databox.kit.guard import EndedGrants, Guard, Verified
+from databox.kit.guard import Guard, Verified, fetch_guard
 from databox.kit.http.message import Request, Response, Upgrade
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
 from databox.kit.http.websocket import WebSocket
-from databox.kit.membership import join_arbiter
 from databox.kit.table import Call, Table
 from databox.kit.tls import server_context
 from databox.wire import api, ledger
@@ -43,16 +42,17 @@ async def serve(control: Control, trust: ssl.SSLContext | None = None) -> None:
     key = control.secrets["database"].reveal()
     queue = Queue(open_database(control.directory / "export.db", key))
     dialer = Dialer(control)
-    guard, ended = await join_arbiter(control, dialer, clock, keeps={Duty.DESTINATIONS})
+    arbiter_key = control.secrets["arbiter-key"].reveal().decode()
+    guard = await fetch_guard(control.part, dialer, arbiter_key, clock, keeps={Duty.DESTINATIONS})
 
     async def record(event: ledger.Event) -> None:
         await dialer.call("entries", api.EntryRequest(events=(event,)))
 
     sender = Sender(control, trust or ssl.create_default_context())
     workers = Workers(queue, sender.send, record, clock)
-    service = Service(queue, workers, ended, clock)
+    service = Service(queue, workers, guard, clock)
     tls = server_context(control.secrets["tls"], control.directory)
-    server = Server(service.router(guard), ssl_context=tls)
+    server = Server(service.router(), ssl_context=tls)
     control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))
     workers.start()
@@ -73,16 +73,17 @@ class _Ask(msgspec.Struct, frozen=True):
 class Service:
     """The endpoints of the export service."""
 
-    def __init__(self, queue: Queue, workers: Workers, ended: EndedGrants, clock: Clock) -> None:
+    def __init__(self, queue: Queue, workers: Workers, guard: Guard, clock: Clock) -> None:
         self._queue = queue
         self._workers = workers
-        self._ended = ended
+        self._guard = guard
+        self._ended = guard.ended
         self._clock = clock
 
-    def router(self, guard: Guard) -> Router:
+    def router(self) -> Router:
         """Every endpoint with its rights."""
         router = Router()
-        table = Table(router, guard)
+        table = Table(router, self._guard)
         for name, handler in (
             ("exports", self.exports),
             ("export", self.export),

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from databox.kit.guard import credential
 from databox.kit.http.message import Answer, Request, Response
 from databox.kit.http.router import Router
 from databox.wire.api import Nothing
@@ -26,8 +25,8 @@ TypedHandler = Callable[["Call"], Reply | Awaitable[Reply]]
 class TokenCheck(Protocol):
     """The guard, as far as this file needs it."""
 
-    def check(self, request: Request, token: str) -> Any:
-        """Verify a token for this request and give what it says; raises `Denied`."""
+    def check(self, request: Request) -> Any:
+        """Verify the request's token and give what it says; raises `Denied`."""
         ...
 
 
@@ -103,7 +102,7 @@ class _Served:
             raise Denied("this interface is not for you", found=request.caller)
         if right in (Right.TOKEN, Right.OWNER):
             assert self._guard is not None
-            request.token = self._guard.check(request, credential(request.headers))
+            request.token = self._guard.check(request)
         if right is Right.OWNER and request.token.role != "owner":
             raise Denied("only the owner may do this")
 

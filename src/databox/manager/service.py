@@ -10,10 +10,9 @@ from databox.kit.clock import SystemClock
 from databox.kit.control import Control
 from databox.kit.database import open_database
 from databox.kit.dialer import Dialer
-from databox.kit.guard import Guard
+from databox.kit.guard import Guard, fetch_guard
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
-from databox.kit.membership import join_arbiter
 from databox.kit.table import Call, Table
 from databox.manager import consent, flows
 from databox.manager.installer import Installer
@@ -39,7 +38,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
     )
     shelf = Shelf(bundle, state, box, box.directory / "inbox")
     installer = Installer(state, box, peers, sources, clock)
-    guard, _ = await join_arbiter(box, dialer, clock)
+    guard = await fetch_guard("manager", dialer, key, clock)
     service = Service(
         state=state,
         shelf=shelf,

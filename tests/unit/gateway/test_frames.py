@@ -28,7 +28,7 @@ class FakeApp:
     async def reach(self, name, scheme):
         return self
 
-    async def request(self, method, path, *, headers, body, timeout):
+    async def request(self, method, path, *, headers, body, timeout):  # noqa: ASYNC109 - as the real one
         self.seen.append((method, path, dict(headers), body))
         return self.response
 

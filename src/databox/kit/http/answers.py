@@ -23,10 +23,12 @@ class ResponseReader:
     Args:
         max_body: Largest body taken, bytes.
         to_head: The request was HEAD, so that no body follows, whatever its length header says.
+        may_change: The request asked for another protocol, so that 101 is an answer.
     """
 
-    def __init__(self, max_body: int, *, to_head: bool = False) -> None:
+    def __init__(self, max_body: int, *, to_head: bool = False, may_change: bool = False) -> None:
         self.rest = b""
+        self._may_change = may_change
         self.keeps = False
         self._max_body = max_body
         self._to_head = to_head
@@ -57,13 +59,16 @@ class ResponseReader:
             self._bound_unseen(len(data))
         return self._response
 
-    def feed_end(self) -> Response | None:
+    def feed_end(self, *, broken: bool) -> Response | None:
         """The peer has closed; gives the response if that was its end, None if none began.
+
+        Args:
+            broken: The connection broke, so that the end of a body without length is not known.
 
         Raises:
             Garbled: The response is cut short.
         """
-        if self._in_body and not self._framed:
+        if self._in_body and not self._framed and not broken:
             return self._finished()
         if self._began:
             raise Garbled("the answer is cut short")
@@ -98,6 +103,8 @@ class ResponseReader:
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             return
+        if status == 101 and not self._may_change:
+            raise Garbled("a change of protocol that nobody asked for")
         self._in_body = True
         names = {name for name, _ in self._headers}
         self._framed = bool(names & {"content-length", "transfer-encoding"})
@@ -120,7 +127,8 @@ class ResponseReader:
             self._headers.clear()
             self._began = False
         elif self._response is None:
-            self.keeps = self._parser.should_keep_alive()
+            changed = self._parser.get_status_code() == 101
+            self.keeps = changed or self._parser.should_keep_alive()
             self._response = self._finished()
 
     def _finished(self) -> Response:

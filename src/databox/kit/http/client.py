@@ -110,7 +110,7 @@ class Connection:
             "Sec-WebSocket-Key": key,
             **(headers or {}),
         }
-        reader = ResponseReader(MAX_BODY)
+        reader = ResponseReader(MAX_BODY, may_change=True)
         answer = await self._exchange(render_request("GET", path, opening, None), reader, timeout)
         if answer.status != 101:
             raise error_of(answer)
@@ -148,6 +148,10 @@ class Connection:
         except Garbled as error:
             raise Unavailable(
                 "The peer's answer cannot be read", code="peer-garbled", found=str(error)
+            ) from error
+        except ssl.SSLError as error:
+            raise Unavailable(
+                "The peer's TLS cannot be trusted", code="peer-tls", found=str(error)
             ) from error
         except OSError as error:
             raise PeerLost("The peer closed the connection") from error
@@ -250,7 +254,7 @@ class _Wire(asyncio.Protocol):
         if reader is None or answer is None or answer.done():
             return
         try:
-            response = reader.feed_end()
+            response = reader.feed_end(broken=error is not None)
         except Garbled as garbled:
             answer.set_exception(garbled)
             return

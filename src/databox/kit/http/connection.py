@@ -85,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[tuple[Request, Route, bool]] = deque()
         self._refusal: Response | None = None
         self._held = False
+        self._unread = False
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._writable: asyncio.Future[None] | None = None
@@ -113,7 +114,8 @@ class Connection(asyncio.Protocol):
         try:
             rest = self._reader.feed(data)
         except Refused as refused:
-            self._refuse(refused.response)
+            if self._state is _State.OPEN:
+                self._refuse(refused.response)
             return
         if rest is not None:
             self._hold()
@@ -123,8 +125,14 @@ class Connection(asyncio.Protocol):
         self._set_deadline()
 
     def eof_received(self) -> bool:
-        """The peer sends no more; true keeps our side open for what it still waits for."""
-        if self._state is _State.OPEN and self._task is not None and not self._over_tls:
+        """The peer sends no more; true keeps our side open for what it still waits for.
+
+        A peer that has left altogether looks the same, so a stream, which may never end by
+        itself, ends here.
+        """
+        waiting = self._task is not None or bool(self._queue)
+        open_to_us = self._state is _State.OPEN and not self._streaming and not self._over_tls
+        if waiting and open_to_us:
             self._state = _State.ENDING
             return True
         return False
@@ -140,7 +148,11 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
-        self._serve_queue()
+        if self._state is _State.LINGERING:
+            self.deadline = self._loop.time() + _LINGER_SECONDS
+        else:
+            self.deadline = inf
+            self._serve_queue()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
@@ -214,6 +226,7 @@ class Connection(asyncio.Protocol):
         if len(self._queue) >= self._limits.pipelined - 1:
             # Closing after an answer is the protocol's way to refuse the requests behind it.
             self._state = _State.ENDING
+            self._unread = True
             keep = False
         self._queue.append((request, route, keep))
 
@@ -334,6 +347,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, response: Response) -> None:
         """Answer what cannot be served, after what came before it, and end."""
         self._state = _State.ENDING
+        self._unread = True
         if self._task is None and self._writable is None and not self._queue:
             self._write_refusal(response)
         else:
@@ -397,7 +411,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _release(self) -> None:
-        if self._held:
+        if self._held and not self._transport.is_closing():
             self._held = False
             self._transport.resume_reading()
 
@@ -408,10 +422,9 @@ class Connection(asyncio.Protocol):
         answer that says what was wrong. So after a refusal our side ends, and what still comes is
         thrown away for a moment.
         """
-        unread = self._state is _State.ENDING
         self._state = _State.LINGERING
         self._queue.clear()
-        if unread:
+        if self._unread:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             self._release()

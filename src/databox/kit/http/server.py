@@ -51,7 +51,8 @@ class Server:
         self._clock = clock or SystemClock()
         self._listeners: dict[socket, tuple[str, Kind]] = {}
         self._connections: set[Connection] = set()
-        self._opening: dict[asyncio.Task[None], tuple[str, socket]] = {}
+        self._opening: dict[asyncio.Task[None], tuple[Connection, socket]] = {}
+        self._slots: set[Connection] = set()
         self._counts: Counter[str] = Counter()
         self._sweep: asyncio.TimerHandle | None = None
         self._date = (-1, b"")
@@ -76,17 +77,17 @@ class Server:
             event(logger, logging.WARNING, "connection-refused", caller=caller, kind=kind)
             self._turn_away(connection, kind)
             return
-        self._counts[caller] += 1
-        task = asyncio.get_running_loop().create_task(self._open(connection, caller, kind))
-        self._opening[task] = (caller, connection)
+        made = self._take_slot(caller, kind)
+        task = asyncio.get_running_loop().create_task(self._open(connection, made, kind))
+        self._opening[task] = (made, connection)
         task.add_done_callback(self._opened)
 
     def close_caller(self, caller: str) -> None:
         """End every listener and connection of `caller` at once, unsent answers included."""
         for listener in [each for each, (who, _) in self._listeners.items() if who == caller]:
             self._close_listener(listener)
-        for task, (who, _) in list(self._opening.items()):
-            if who == caller:
+        for task, (made, _) in list(self._opening.items()):
+            if made.caller == caller:
                 task.cancel()
         for connection in [each for each in self._connections if each.caller == caller]:
             connection.abort()
@@ -123,6 +124,9 @@ class Server:
 
     def joined(self, connection: Connection) -> None:
         """The connection can carry requests."""
+        if connection not in self._slots:
+            connection.abort()
+            return
         self._connections.add(connection)
         if self._sweep is None:
             self._look_later(0)
@@ -130,7 +134,7 @@ class Server:
     def released(self, connection: Connection) -> None:
         """The connection has ended and its last handler has returned."""
         self._connections.discard(connection)
-        self._uncount(connection.caller)
+        self._free_slot(connection)
 
     # From a listener to a connection.
 
@@ -180,9 +184,23 @@ class Server:
             except OSError:
                 return
 
-    async def _open(self, accepted: socket, caller: str, kind: Kind) -> None:
-        """Make the connection, its TLS handshake included; it counts until it is released."""
+    def _take_slot(self, caller: str, kind: Kind) -> Connection:
+        """Count a new connection, from before its handshake until its last handler returns."""
         connection = Connection(self, caller, kind)
+        self._slots.add(connection)
+        self._counts[caller] += 1
+        return connection
+
+    def _free_slot(self, connection: Connection) -> None:
+        if connection in self._slots:
+            self._slots.remove(connection)
+            self._counts[connection.caller] -= 1
+            if not self._counts[connection.caller]:
+                del self._counts[connection.caller]
+        self._check_empty()
+
+    async def _open(self, accepted: socket, connection: Connection, kind: Kind) -> None:
+        """Make the connection, its TLS handshake included."""
         context = self._ssl_context if kind == "tls" else None
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -193,20 +211,14 @@ class Server:
                 ssl_shutdown_timeout=1.0 if context else None,
             )
         except (OSError, TimeoutError) as error:
-            event(logger, logging.INFO, "connection-failed", caller=caller, error=error)
-        finally:
-            if not connection.joined:
-                accepted.close()
-                self._uncount(caller)
+            event(logger, logging.INFO, "connection-failed", caller=connection.caller, error=error)
 
     def _opened(self, task: asyncio.Task[None]) -> None:
-        del self._opening[task]
-        self._check_empty()
-
-    def _uncount(self, caller: str) -> None:
-        self._counts[caller] -= 1
-        if not self._counts[caller]:
-            del self._counts[caller]
+        """Clean up here, since a task that is cancelled before its first step runs no `finally`."""
+        connection, accepted = self._opening.pop(task)
+        if not connection.joined:
+            accepted.close()
+            self._free_slot(connection)
         self._check_empty()
 
     def _check_empty(self) -> None:

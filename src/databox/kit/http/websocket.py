@@ -64,6 +64,7 @@ class WebSocket(asyncio.Protocol):
         self._heard = loop.time()
         self._pinged = False
         self._paused = False
+        self._closing: asyncio.TimerHandle | None = None
 
     @property
     def is_open(self) -> bool:
@@ -109,7 +110,7 @@ class WebSocket(asyncio.Protocol):
             self._protocol.send_close(code, reason)
             self._flush()
             self._wake()
-            self._loop.call_later(_CLOSE_SECONDS, self._transport.abort)
+            self._closing = self._loop.call_later(_CLOSE_SECONDS, self._transport.abort)
 
     async def wait_closed(self) -> None:
         """Wait until the connection has ended, by whomever."""
@@ -136,10 +137,10 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        self._heard = self._loop.time()
-        self._pinged = False
         if self._transport.is_closing():
             return
+        self._heard = self._loop.time()
+        self._pinged = False
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
@@ -157,6 +158,8 @@ class WebSocket(asyncio.Protocol):
         """The connection has ended."""
         received = self._protocol.close_rcvd
         self.close_code = received.code if received else CloseCode.ABNORMAL_CLOSURE
+        if self._closing is not None:
+            self._closing.cancel()
         self._lost.set_result(None)
         self._wake()
         self._on_lost()
