@@ -3,21 +3,18 @@
 import os
 import platform
 import shutil
-import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+from databox.box.outer import listen
 from databox.cli.home import closed_folder
 from databox.engines import Finding
+from databox.wire.errors import Conflict
 
 MEBIBYTE = 1024 * 1024
 DISK_FAIL = 200 * MEBIBYTE
 DISK_WARN = 1024 * MEBIBYTE
 MEMORY_WARN = 400 * MEBIBYTE
-LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-
-_LISTEN = "0A"
 
 
 def examine(home: Path, port: int, box: int | None) -> list[Finding]:
@@ -78,47 +75,9 @@ def check_port(port: int, box: int | None) -> Finding:
     """Whether the box can listen, on both loopback families; names who else does."""
     if box is not None:
         return Finding("port", "ok", f"{port}; the box runs as process {box}")
-    for family, address in LOOPBACK:
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((address, port))
-            except OSError as error:
-                return _taken(port, address, error)
-    return Finding("port", "ok", f"{port} is free")
-
-
-def _taken(port: int, address: str, error: OSError) -> Finding:
-    remedy = f"End that program, or choose another port: databox up --port {port + 1}"
-    holder = port_holder(port)
-    found = f"{address} port {port} is taken by {holder}" if holder else f"{address}: {error}"
-    return Finding("port", "fail", found, remedy)
-
-
-def port_holder(port: int) -> str:
-    """The program that listens on `port`, as far as this user may know; empty if unknown."""
-    inodes = set(_listening(port))
-    for folder in Path("/proc").glob("[0-9]*"):
-        if inodes & set(_sockets(folder)):
-            name = (folder / "comm").read_text().strip()
-            return f"{name} (process {folder.name})"
-    return "a program of another user" if inodes else ""
-
-
-def _listening(port: int) -> Iterator[str]:
-    """Socket numbers that listen on `port`. Source: proc(5), /proc/net/tcp."""
-    for table in ("tcp", "tcp6"):
-        path = Path("/proc/net", table)
-        for line in path.read_text().splitlines()[1:] if path.exists() else ():
-            fields = line.split()
-            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                yield f"socket:[{fields[9]}]"
-
-
-def _sockets(process: Path) -> Iterator[str]:
     try:
-        for entry in (process / "fd").iterdir():
-            yield str(entry.readlink())
-    except OSError:
-        # It ended, or belongs to another user.
-        return
+        for listener in listen(port):
+            listener.close()
+    except Conflict as error:
+        return Finding("port", "fail", f"{error.message}, {error.found}", str(error.remedy))
+    return Finding("port", "ok", f"{port} is free")

@@ -10,7 +10,7 @@ from databox.cli.doctor import line
 MEMINFO = "MemTotal:  {} kB\nMemFree: 1 kB\nMemAvailable:  {} kB\nHugePages_Total: 0\n"
 
 
-def test_a_taken_port_names_its_holder_and_another_port() -> None:
+def test_a_taken_port_names_its_holder_and_the_way_round() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -18,7 +18,7 @@ def test_a_taken_port_names_its_holder_and_another_port() -> None:
         found = machine.check_port(port, None)
     assert found.level == "fail"
     assert f"(process {os.getpid()})" in found.found
-    assert f"--port {port + 1}" in found.remedy
+    assert "--port" in found.remedy
 
 
 def test_a_port_taken_on_the_other_family_alone_is_taken_too() -> None:
