@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from databox.engines import ExitReason
 from databox.engines.sandbox import disk, processes
+from databox.engines.sandbox.arguments import TMP_BYTES
 from databox.engines.sandbox.limits import (
     MEBIBYTE,
     OVERRUN,
@@ -82,8 +83,13 @@ class Watch:
             pss = processes.share_of_memory(members.get(run.namespace or 0, ()))
             if pss > limits.memory_mb * MEBIBYTE * OVERRUN:
                 return ExitReason.MEMORY
-            # An empty file in a tmpfs costs the kernel memory that the tmpfs size does not count.
-            tmp = os.statvfs(f"/proc/{run.pid}/root/tmp")
-            if tmp.f_files - tmp.f_ffree > TMP_FILES:
+            if _files_in_tmp(run.pid) > TMP_FILES:
                 return ExitReason.MEMORY
         return None
+
+
+def _files_in_tmp(pid: int) -> int:
+    """Files in an instance's `/tmp`: empty ones take kernel memory that the size does not count."""
+    tmp = os.statvfs(f"/proc/{pid}/root/tmp")
+    # Until bubblewrap has changed its root, this is the host's own /tmp.
+    return tmp.f_files - tmp.f_ffree if tmp.f_blocks * tmp.f_frsize == TMP_BYTES else 0
