@@ -21,7 +21,16 @@ from databox.cli.home import SetupError, clean_environment
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
 LOCKS = ROOT / "requirements"
-TIERS = ("unit", "docs", "conformance", "isolation", "recovery", "browser")
+TIERS = (
+    "tests/unit",
+    "tests/docs",
+    "apps",
+    "drivers",
+    "tests/conformance",
+    "tests/isolation",
+    "tests/recovery",
+    "tests/browser",
+)
 
 NODE = (20, 19)
 """The oldest Node that builds the dashboard; Debian 12 has 18."""
@@ -47,7 +56,7 @@ def main(words: list[str]) -> int:
 
 
 def _chosen(long: bool, rest: list[str]) -> list[str]:
-    folders = [f"tests/{tier}" for tier in TIERS if any((ROOT / "tests" / tier).rglob("test_*.py"))]
+    folders = [tier for tier in TIERS if any((ROOT / tier).rglob("test_*.py"))]
     paths = [] if any(Path(word.partition("::")[0]).exists() for word in rest) else folders
     return [*([] if long else ["-m", "not slow"]), *rest, *paths]
 

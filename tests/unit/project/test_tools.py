@@ -33,6 +33,11 @@ def test_types_hold() -> None:
 def test_imports_go_one_way() -> None:
     command = str(Path(sys.executable).with_name("lint-imports"))
     done = subprocess.run(
-        (command, "--no-cache", "--no-logo"), cwd=ROOT, capture_output=True, text=True, check=False
+        (command, "--no-cache", "--no-logo"),
+        cwd=ROOT,
+        env={"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
