@@ -18,6 +18,10 @@ from databox.wire.errors import BadRequest, DataboxError, Denied, NotFound, TooL
 MAX_REPLY = 8 * 1024 * 1024
 IDLE_CONNECTIONS = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+LIFETIME = 3600
+"""Seconds that a token is asked for."""
+RENEW_AFTER = 3000.0
+"""A token is renewed in time: using one that is over would be written down as a refusal."""
 HEALING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -48,7 +52,7 @@ class Peers:
         self._now = now
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._tokens: dict[Route, str] = {}
+        self._tokens: dict[Route, tuple[str, float]] = {}
         self._idle: dict[str, list[Connection]] = {}
 
     def call(
@@ -130,7 +134,7 @@ class Peers:
         reply = self._send(route, target, self._token(route), body)
         if reply.status != 401:
             return reply
-        # The token's time is over, or its grant was replaced by another: one new token tells.
+        # Its grant may have been replaced by another one: a new token tells.
         with self._lock:
             self._tokens.pop(route, None)
         return self._send(route, target, self._token(route), body)
@@ -138,9 +142,10 @@ class Peers:
     def _token(self, route: Route) -> str:
         with self._lock:
             kept = self._tokens.get(route)
-        if kept is not None:
-            return kept
-        ask = {"target": route.target, "path": route.path, "method": route.method}
+        if kept is not None and self._now() < kept[1]:
+            return kept[0]
+        ask = {**route._asdict(), "lifetime": LIFETIME}
+        renew = self._now() + RENEW_AFTER
         reply = self._send(TOKEN, TOKEN.path, self._key, json.dumps(ask).encode())
         if reply.status == 400 and "has not registered" in reply.text:
             raise Lost(sent=False)  # the store is starting and has not fetched its secret yet
@@ -150,7 +155,7 @@ class Peers:
             raise _refused(route, reply)
         token = reply.body.decode("latin-1")
         with self._lock:
-            self._tokens[route] = token
+            self._tokens[route] = (token, renew)
         return token
 
     def _send(self, route: Route, target: str, credential: str, body: bytes) -> Reply:

@@ -145,7 +145,7 @@ def means(readings: Iterable[Reading], by: str) -> dict[str, float]:
     name, _ = _property(by)
     sums: dict[str, tuple[float, int]] = {}
     for reading in readings:
-        if _numeric(reading.value):
+        if _numeric(reading.value) and reading.weight > 0:
             label = name(time.localtime(reading.t / 1000))
             total, weight = sums.get(label, (0.0, 0))
             sums[label] = (total + reading.value * reading.weight, weight + reading.weight)

@@ -18,6 +18,8 @@ from databox.wire.errors import TooLarge, Unavailable
 PATIENCE = 3.0
 """Seconds a read waits for a store that heals; a screen is asked for again soon anyway."""
 
+LENGTHS = {"raw": 1, "PT1M": 60_000, "PT1H": 3_600_000}
+"""The step in ms by which a span may be cut: a window that is cut is not shown at all."""
 FIRST_PIECE = 6 * 3_600_000
 SHORTEST_PIECE = 1000
 SMALL_REPLY = MAX_REPLY // 4
@@ -46,15 +48,16 @@ class StoredReader:
         """Readings from `start` to `end`, oldest first, as far back as the owner allows."""
         earliest, newest = bounds(self._peers.token(self._route("range"), patience=PATIENCE))
         start, end = max(start, earliest), min(end, newest)
+        step = LENGTHS[self.exact]
         piece = FIRST_PIECE
         while start <= end:
-            upto = min(end, start + piece - 1)
+            upto = min(end, (start + piece) // step * step - 1)
             try:
                 body = self._range(start, upto)
             except TooLarge:
-                if piece <= SHORTEST_PIECE:
+                if piece <= max(step, SHORTEST_PIECE):
                     raise
-                piece //= 4
+                piece = max(step, piece // 4)
                 continue
             yield from readings(body, windows=self.exact != "raw")
             if len(body) < SMALL_REPLY:
@@ -77,7 +80,7 @@ def readings(body: bytes, *, windows: bool) -> list[Reading]:
     """
     try:
         return [_reading(record, windows) for record in json.loads(body)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unavailable("the store's answer is not a list of readings") from error
 
 
@@ -101,10 +104,22 @@ def _reading(record: Any, windows: bool) -> Reading:
     t, value = int(record["timestamp"]), record["data"]
     if not windows:
         return Reading(t, value)
+    if isinstance(value.get("count"), int):
+        return _window(t, value)
+    return _window_of_fields(t, value)
+
+
+def _window(t: int, summary: dict[str, Any]) -> Reading:
     return Reading(
         t=t,
-        value=value.get("mean"),
-        weight=int(value["count"]),
-        least=value.get("min"),
-        most=value.get("max"),
+        value=summary.get("mean"),
+        weight=summary["count"],
+        least=summary.get("min"),
+        most=summary.get("max"),
     )
+
+
+def _window_of_fields(t: int, fields: dict[str, dict[str, Any]]) -> Reading:
+    """A window of values with fields: the mean of each, and how many values there were."""
+    means = {name: summary["mean"] for name, summary in fields.items()}
+    return Reading(t, means, weight=max(summary["count"] for summary in fields.values()))

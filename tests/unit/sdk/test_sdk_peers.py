@@ -97,3 +97,13 @@ def test_refusal_names_service_and_path(fake: Any, peers: Peers) -> None:
     fake.store._answer = lambda *_: (400, b"[Error]:: bad query")
     with pytest.raises(BadRequest, match=r"os-monitor-store refused GET /cpu-load/ts/latest"):
         peers.call(LATEST, patience=1)
+
+
+def test_token_is_renewed_before_its_time_is_over(fake: Any) -> None:
+    clock = [0.0]
+    peers = Peers(str(fake.folder), bytes(32), now=lambda: clock[0])
+    peers.call(LATEST, patience=1)
+    clock[0] = 3100.0
+    peers.call(LATEST, patience=1)
+    peers.close()
+    assert fake.minted == 2

@@ -150,3 +150,15 @@ def test_item_without_exactness_is_raw() -> None:
 def test_grant_that_cannot_be_read_is_refused_by_its_name(text: str) -> None:
     with pytest.raises(BadRequest, match="DATASOURCE_CPU"):
         read({"DATASOURCE_CPU": text})
+
+
+def test_windows_of_fields_are_their_means() -> None:
+    fields = {"a": {"mean": 1.5, "count": 60}, "count": {"mean": 3, "count": 50}}
+    body = json.dumps([{"timestamp": 0, "data": fields}]).encode()
+    assert readings(body, windows=True) == [Reading(0, {"a": 1.5, "count": 3}, weight=60)]
+
+
+def test_span_is_cut_between_windows_only(fake: Any, peers: Peers) -> None:
+    list(reader(peers, "PT1H").between(HOUR // 2, 50 * HOUR))
+    assert all((end + 1) % HOUR == 0 for _, end in fake.asked[:-1])
+    assert all(start % HOUR == 0 for start, _ in fake.asked[1:])
