@@ -71,6 +71,8 @@ export const screen = {
   longitude: 'Longitude',
   within: 'Within',
   asTable: 'As a table',
+  table: 'Table',
+  places: 'Places',
   unnamed: 'Value',
   picture: (number: number) => `Picture ${number}`,
   chart: (title: string, summary: string) => `${title || 'Chart'}. ${summary}`,
