@@ -61,17 +61,18 @@ def test_root_with_yes_has_it_installed_and_goes_on(programs: Path) -> None:
     stub(programs, "apt-get", f'echo "$*" >>{programs}/called')
     done = script(programs, "up", "--yes")
     called = (programs / "called").read_text()
-    assert "install -qq --no-install-recommends --yes bubblewrap" in called
+    assert "--no-install-recommends --yes bubblewrap" in called
     # What comes next is our own Python, which here finds a useless home folder.
     assert "DATABOX_HOME must be an absolute path" in done.stderr
 
 
 def test_lists_that_are_too_old_are_fetched_once_and_then_it_fails_in_words(programs) -> None:
     stub(programs, "id", "echo 0")
-    stub(programs, "apt-get", f'echo "$1" >>{programs}/called; [ "$1" = update ]')
+    stub(programs, "apt-get", f'echo "$*" >>{programs}/called; [ "$1" = update ]')
     done = script(programs, "up", "--yes")
-    called = (programs / "called").read_text().split()
-    assert called[-3:] == ["install", "update", "install"]
+    called = (programs / "called").read_text().splitlines()
+    verbs = ["update" if "update" in line else "install" for line in called]
+    assert verbs[-3:] == ["install", "update", "install"]
     assert done.returncode == 1
     assert "Run by hand" in done.stderr.splitlines()[-1]
 
