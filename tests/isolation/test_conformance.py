@@ -318,6 +318,18 @@ def test_a_program_that_is_not_there_ends_the_run_and_its_log_says_so(stage: Any
     assert "/app/nothing" in (spec.log or Path()).read_text()
 
 
+def test_a_sandbox_that_cannot_be_built_is_told_apart_from_an_app_that_failed(stage: Any) -> None:
+    folder = stage.world.attacks
+    spec = stage.spec("/bin/true", shared=((folder, "/opt/a"), (folder, "/opt/a/not-there")))
+
+    async def story(engine: Engine) -> Exit:
+        return await (await engine.start(spec)).wait()
+
+    end = stage.tell(story)
+    assert end.reason is ExitReason.BROKEN
+    assert "/opt/a/not-there" in end.detail
+
+
 def test_an_app_that_ignores_the_signal_is_ended_after_its_grace(stage: Any) -> None:
     spec = stage.spec(*PYTHON, "daemon.py", '"wait"')
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,30 +117,38 @@ def _probe_version_2(
     if "" not in mounted:
         return {}
     top = mounted[""]
-    for parent in dict.fromkeys((top / own.get("", "/").lstrip("/"), top)):
+    below = top / own.get("", "/").lstrip("/")
+    # Root may use the top of the tree, where nobody's processes are in the way.
+    parents = (top, below) if os.geteuid() == 0 else (below,)
+    for parent in dict.fromkeys(parents):
         folder = parent / name
         with contextlib.suppress(OSError):
             _sweep(parent)
             offered = (parent / "cgroup.controllers").read_text().split()
-            wanted = [key for key in CONTROLLERS if key in offered]
-            if wanted and _delegate(parent, folder, wanted, is_top=parent == top):
-                found = dict.fromkeys(wanted, folder)
+            found = {key: folder for key in CONTROLLERS if key in offered}
+            if found:
+                _delegate(parent, folder, found)
                 if _works(2, found):
                     return found
         _remove(folder)
     return {}
 
 
-def _delegate(parent: Path, folder: Path, wanted: list[str], *, is_top: bool) -> bool:
-    """Hand the controllers down. Only the topmost group may hold processes and children both."""
+def _delegate(parent: Path, folder: Path, wanted: Iterable[str]) -> None:
+    """Hand the controllers down to `folder`.
+
+    Raises:
+        OSError: no right to, or other processes are in `parent`.
+    """
     enable = " ".join(f"+{controller}" for controller in wanted)
-    if not is_top:
-        (parent / f"{folder.name}.box").mkdir(exist_ok=True)
-        _write(parent / f"{folder.name}.box" / "cgroup.procs", str(os.getpid()))
+    # Only the true top, which has no type, may hold processes and limited children both.
+    if (parent / "cgroup.type").exists():
+        leaf = parent / f"{folder.name}.box"
+        leaf.mkdir(exist_ok=True)
+        _write(leaf / "cgroup.procs", str(os.getpid()))
     _write(parent / "cgroup.subtree_control", enable)
     folder.mkdir()
     _write(folder / "cgroup.subtree_control", enable)
-    return True
 
 
 def _probe_version_1(

@@ -2,17 +2,18 @@
 
 import asyncio
 import os
+import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from databox.engines import Finding
-from databox.engines.sandbox import seccomp
+from databox.engines.sandbox import seccomp, settings
 from databox.engines.sandbox.limits import Level, Levels
-from databox.engines.sandbox.spawn import PRLIMIT
+from databox.engines.sandbox.spawn import PRLIMIT, SETPRIV
 
 TRIAL_SECONDS = 10.0
 NOBODY = 65534
+OLDEST_KERNEL = (5, 6)
 TRIAL = (
     *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
     *("--unshare-cgroup", "--disable-userns", "--cap-drop", "ALL", "--ro-bind", "/", "/"),
@@ -21,45 +22,20 @@ TRIAL = (
     *("--", "/bin/true"),
 )
 
-SETTINGS = {
-    "kernel.unprivileged_userns_clone": "0",
-    "user.max_user_namespaces": "0",
-    "user.max_net_namespaces": "0",
-    "kernel.apparmor_restrict_unprivileged_userns": "1",
-}
-"""Kernel settings that forbid what a sandbox is made of, and the value that does so."""
-
-REMEDIES = {
-    "kernel.unprivileged_userns_clone": "sysctl -w kernel.unprivileged_userns_clone=1",
-    "user.max_user_namespaces": "sysctl -w user.max_user_namespaces=10000",
-    "user.max_net_namespaces": "sysctl -w user.max_net_namespaces=10000",
-    "kernel.apparmor_restrict_unprivileged_userns": (
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    ),
-}
-
 
 async def examine(program: str, levels: Levels | None) -> list[Finding]:
     """All findings of this engine. `levels`: None while no engine is open."""
-    findings = [_program("bubblewrap", program), _program("util-linux", PRLIMIT), _machine()]
+    findings = [
+        _program("bubblewrap", program),
+        _program("util-linux", PRLIMIT, SETPRIV),
+        _machine(),
+        _kernel(),
+    ]
     if findings[0].level == "ok":
         findings.append(await asyncio.to_thread(_trial, program))
     if levels is not None:
         findings.append(bounds(levels))
     return findings
-
-
-def forbidding(settings: Mapping[str, str]) -> Finding | None:
-    """The kernel setting that explains a failed trial, if one does."""
-    for name, value in SETTINGS.items():
-        if settings.get(name) == value:
-            return Finding(
-                "user-namespaces",
-                "fail",
-                f"the kernel setting {name} is {value}, which forbids sandboxes",
-                f"As root: {REMEDIES[name]}",
-            )
-    return None
 
 
 def bounds(levels: Levels) -> Finding:
@@ -78,11 +54,12 @@ def bounds(levels: Levels) -> Finding:
     )
 
 
-def _program(package: str, path: str) -> Finding:
-    if os.access(path, os.X_OK):
-        return Finding(package, "ok", path)
-    remedy = f"As root: apt-get install {package}"
-    return Finding(package, "fail", f"{path} is not there", remedy)
+def _program(package: str, *paths: str) -> Finding:
+    for path in paths:
+        if not os.access(path, os.X_OK):
+            remedy = f"As root: apt-get install {package}"
+            return Finding(package, "fail", f"{path} is not there", remedy)
+    return Finding(package, "ok", ", ".join(paths))
 
 
 def _machine() -> Finding:
@@ -91,6 +68,16 @@ def _machine() -> Finding:
         return Finding("system-call-filter", "ok", machine)
     remedy = "Use a machine with an x86-64 or arm64 processor"
     return Finding("system-call-filter", "fail", f"no filter for {machine}", remedy)
+
+
+def _kernel() -> Finding:
+    """What the engine needs beyond namespaces: lists of children, and openat2 (Linux 5.6)."""
+    thread = f"/proc/self/task/{os.getpid()}/children"
+    release = os.uname().release
+    version = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
+    if version >= OLDEST_KERNEL and Path(thread).exists():
+        return Finding("kernel", "ok", release)
+    return Finding("kernel", "fail", release, "Use Linux 5.6 or later, with CONFIG_PROC_CHILDREN")
 
 
 def _trial(program: str) -> Finding:
@@ -114,9 +101,5 @@ def _trial(program: str) -> Finding:
         return Finding("user-namespaces", "ok", "a sandbox was made and ended")
     said = done.stderr.decode(errors="replace").strip()[:300]
     general = "Allow user namespaces on this kernel, or use the docker engine"
-    return forbidding(_settings()) or Finding("user-namespaces", "fail", said, general)
-
-
-def _settings() -> dict[str, str]:
-    files = {name: Path("/proc/sys", *name.split(".")) for name in SETTINGS}
-    return {name: file.read_text().strip() for name, file in files.items() if file.exists()}
+    found, remedy = settings.forbidding(settings.read()) or (said, general)
+    return Finding("user-namespaces", "fail", found, remedy)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 LOG_BYTES = 512 * 1024
 READ_BYTES = 64 * 1024
+TAIL_BYTES = 500
 
 
 class Sink(Protocol):
@@ -80,6 +81,7 @@ class Pump:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._left = sink.pace
+        self.tail = b""
         self._tick: asyncio.TimerHandle | None = None
         self._loop.add_reader(pipe, self._read)
 
@@ -100,6 +102,7 @@ class Pump:
             return b""
         if part:
             self._sink.write(part)
+            self.tail = (self.tail + part)[-TAIL_BYTES:]
         else:
             self._loop.remove_reader(self._pipe)
         return part

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from databox.engines import Exit, ExitReason
 from databox.engines.sandbox import processes
@@ -93,7 +94,12 @@ class SandboxRun:
                 raise Unavailable(f"{self.spec.name} has ended")
             return make(self._inside.hopper)
 
-        return await self._inside.do(checked)
+        work = self._inside.submit(checked)
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_close)
+            raise
 
     def follow(self, sinks: tuple[Sink, ...]) -> None:
         """Carry standard output, and standard error if there is a second sink, to `sinks`."""
@@ -166,7 +172,8 @@ class SandboxRun:
         if self.reason is not None:
             return Exit(code, self.reason)
         if not self.held.was_built():
-            return Exit(code, ExitReason.BROKEN, "the sandbox could not be built; see its log")
+            said = self._pumps[-1].tail.decode(errors="replace").strip() if self._pumps else ""
+            return Exit(code, ExitReason.BROKEN, said)
         if code == 128 + signal.SIGKILL and self.group.killed_for_memory():
             return Exit(code, ExitReason.MEMORY, f"more than {self.spec.limits.memory_mb} MiB")
         return Exit(code, ExitReason.EXITED)
@@ -175,6 +182,12 @@ class SandboxRun:
         self._closed = True
         self.held.close()
         self.group.remove()
+
+
+def _close(work: Future[socket.socket]) -> None:
+    """Nobody waits any more for the socket that the engine's thread has just made."""
+    if not work.cancelled() and work.exception() is None:
+        work.result().close()
 
 
 def limit_processes(pid: int, count: int, uid: int | None) -> None:

@@ -18,7 +18,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from databox.engines.sandbox import arguments, seccomp
+from databox.engines.sandbox import arguments, seccomp, settings
 from databox.engines.sandbox.limits import Ceiling
 from databox.engines.sandbox.namespaces import enter_pid_namespace
 from databox.engines.sandbox.processes import children
@@ -86,6 +86,7 @@ def hold(
         Unavailable: bubblewrap is missing, or could not make the sandbox; it says why.
         BadRequest: the spec holds a NUL or a name that is none.
     """
+    _require(program, PRLIMIT, SETPRIV)
     with contextlib.ExitStack() as later, contextlib.ExitStack() as brief:
         status, status_child = _pipe(later, brief)
         block_child, block = _pipe(brief, later)
@@ -121,36 +122,39 @@ def hold(
     raise AssertionError("unreachable: the stacks swallow nothing")
 
 
+def _require(*programs: str) -> None:
+    for program in programs:
+        if not os.access(program, os.X_OK):
+            raise Unavailable(
+                "a program that the sandbox needs is missing",
+                code="bubblewrap-missing",
+                found=program,
+                remedy="Install the system packages bubblewrap and util-linux",
+            )
+
+
 def _popen(
     command: tuple[str, ...],
     streams: tuple[int, int, int],
     passed: tuple[int, ...],
     uid: int | None,
 ) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=streams[0],
-            stdout=streams[1],
-            stderr=streams[2],
-            pass_fds=passed,
-            # bubblewrap is pid 1 inside and its environment is readable there: give it none.
-            env={},
-            cwd="/",
-            # Ctrl-C in the terminal is for the box, which then stops instances in good order.
-            start_new_session=True,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else (),
-            umask=0o077,
-        )
-    except FileNotFoundError as error:
-        raise Unavailable(
-            "a program that the sandbox needs is missing",
-            code="bubblewrap-missing",
-            found=str(error.filename),
-            remedy="Install the system packages bubblewrap and util-linux",
-        ) from error
+    return subprocess.Popen(
+        command,
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        pass_fds=passed,
+        # bubblewrap is pid 1 inside and its environment is readable there: give it none.
+        env={},
+        cwd="/",
+        # Ctrl-C in the terminal is for the box, which then stops instances in good order.
+        start_new_session=True,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else (),
+        umask=0o077,
+    )
 
 
 def _wait_for_child(status: int, stderr: int) -> None:
@@ -161,13 +165,14 @@ def _wait_for_child(status: int, stderr: int) -> None:
         ready, _, _ = select.select([status], [], [], max(0.0, deadline - time.monotonic()))
         part = os.read(status, MESSAGE_BYTES) if ready else b""
         if not part:
-            raise Unavailable(
-                "the sandbox could not be made",
-                code="sandbox-broken",
-                found=_complaint(stderr),
-                remedy="Run `databox doctor`",
-            )
+            raise _broken(_complaint(stderr))
         text += part
+
+
+def _broken(said: str) -> Unavailable:
+    found, remedy = settings.forbidding(settings.read()) or (said, "Run `databox doctor`")
+    message = "the sandbox could not be made"
+    return Unavailable(message, code="sandbox-broken", found=found, remedy=remedy)
 
 
 def _complaint(stderr: int) -> str:

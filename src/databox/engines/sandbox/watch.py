@@ -59,9 +59,13 @@ class Watch:
         loop = asyncio.get_running_loop()
         while True:
             began = time.monotonic()
-            for run, reason in await loop.run_in_executor(self.thread, self._round):
-                _log.warning("instance-over-limit name=%s limit=%s", run.spec.name, reason)
-                await run.end(reason)
+            try:
+                for run, reason in await loop.run_in_executor(self.thread, self._round):
+                    _log.warning("instance-over-limit name=%s limit=%s", run.spec.name, reason)
+                    await run.end(reason)
+            except Exception:  # noqa: BLE001 - logged, and tried again
+                # One instance that cannot be looked at must not leave all others unwatched.
+                _log.exception("watch-failed")
             await asyncio.sleep(max(EVERY_SECONDS, SHARE * (time.monotonic() - began)))
 
     def _round(self) -> list[tuple[SandboxRun, ExitReason]]:
