@@ -57,3 +57,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     uid: int | None = None
     log: Path | None = None
+
+    def __repr__(self) -> str:
+        # Secrets and environment stay out of every log and traceback.
+        return f"RunSpec(name={self.name!r}, command={self.command!r})"

@@ -65,6 +65,10 @@ def test_no_secret_is_among_the_options() -> None:
     assert "canary-secret" not in " ".join(options())
 
 
+def test_a_spec_in_a_log_shows_no_secret() -> None:
+    assert "canary" not in repr(SPEC)
+
+
 def test_secrets_become_files() -> None:
     assert ("/run/secrets/KEY", b"canary-secret") in inner_files(SPEC)
 

@@ -19,6 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from databox.engines.sandbox import settings
 from databox.wire.errors import Conflict, Unavailable
 
 T = TypeVar("T")
@@ -142,10 +143,11 @@ class Inside:
 
 def _call(name: str, *arguments: int) -> None:
     if getattr(_libc, name)(*arguments) != 0:
-        number = ctypes.get_errno()
+        said = f"{name}: {os.strerror(ctypes.get_errno())}"
+        found, remedy = settings.forbidding(settings.read()) or (said, "Run `databox doctor`")
         raise Unavailable(
-            f"the kernel refused {name}",
+            "the kernel refused a namespace",
             code="namespaces-forbidden",
-            found=os.strerror(number),
-            remedy="Run `databox doctor`: it says which setting forbids user namespaces",
+            found=found,
+            remedy=remedy,
         )
