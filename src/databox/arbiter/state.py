@@ -37,6 +37,7 @@ class State:
         with self.transaction():
             for name in OWN:
                 self.records.ensure(name, "part")
+                self.records.secret_of(name)
             self.people.end_operators()
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -50,9 +51,7 @@ class State:
 
     def guard(self, target: str, clock: Clock, *, pairs: bool = True) -> Guard:
         """The guard of a target that is answered in this process: the arbiter or the ledger."""
-        with self.transaction():
-            secret = self.records.secret_of(target)
-        return Guard(target, secret, clock, EndedGrants(0, ()), pairs=pairs)
+        return Guard(target, self.records.secret_of(target), clock, EndedGrants(0, ()), pairs=pairs)
 
     def _save_mark(self, mark: int) -> None:
         with self.transaction():
