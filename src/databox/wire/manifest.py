@@ -82,9 +82,13 @@ class OutsideAsk(_Part, frozen=True, kw_only=True):
 
 
 class Run(_Part, frozen=True, kw_only=True):
-    """How the component is started; no shell, no expansion."""
+    """How the component is started; no shell, no expansion.
+
+    `environment`: the author's own variables; one that the box sets itself always wins.
+    """
 
     command: tuple[str, ...]
+    environment: dict[str, Text] = {}
     runtime: Literal["python", "node", "image"] = "python"
     port: int = 8080
     scheme: Literal["http", "https", "none"] = "http"
@@ -106,7 +110,7 @@ class Run(_Part, frozen=True, kw_only=True):
 class Package2017(_Part, frozen=True, kw_only=True):
     """A bundle of wishes in a manifest of 2017, chosen as a whole."""
 
-    id: Line
+    id: Line = ""
     name: Line = ""
     purpose: Text = ""
     install: Line = "optional"
