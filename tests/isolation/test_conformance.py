@@ -401,6 +401,31 @@ def test_a_run_dies_with_the_box_at_any_moment(moment: str, stage: Any) -> None:
         os.close(outside)
 
 
+@pytest.mark.root
+def test_the_next_engine_ends_what_a_killed_box_left_in_its_groups(stage: Any) -> None:
+    parent = _pids_group()
+    if os.geteuid() != 0 or parent is None:
+        pytest.skip("needs root and control groups of version 1")
+    with subprocess.Popen(("/bin/true",)) as dead:
+        pass
+    folder = parent / f"databox.{dead.pid}"
+    (folder / "orphan").mkdir(parents=True)
+    with subprocess.Popen(FOREVER) as orphan:
+        (folder / "orphan" / "cgroup.procs").write_text(str(orphan.pid))
+        once(stage, stage.spec("/bin/true"))
+        assert orphan.wait(5) == -signal.SIGKILL
+    assert not folder.exists()
+
+
+def _pids_group() -> Path | None:
+    """Where this process's own group of the pids controller is."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "pids":
+            return Path("/sys/fs/cgroup/pids", path.lstrip("/"))
+    return None
+
+
 # Throw-away runs, output, figures.
 
 

@@ -6,6 +6,7 @@ say too little: a group is made, limited, and a sleeping process moved into it.
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -237,13 +238,23 @@ def own_paths(text: str) -> dict[str, str]:
 
 
 def _sweep(parent: Path) -> None:
-    """Take away what boxes that were killed left here; they are empty, or this does nothing."""
+    """Take away what boxes that were killed left here, and end an instance that outlived one."""
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition(".")[0]
         if pid.isdigit() and not Path("/proc", pid).exists():
-            for child in [*folder.glob("*/"), folder]:
-                with contextlib.suppress(OSError):
-                    child.rmdir()
+            for group in folder.glob("*/"):
+                _end_all(group)
+                _remove(group)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _end_all(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for line in (folder / "cgroup.procs").read_text().splitlines():
+            # 0 stands for a process of another pid namespace: not one of ours.
+            if int(line) > 0:
+                os.kill(int(line), signal.SIGKILL)
 
 
 def _remove(folder: Path) -> None:
