@@ -79,6 +79,8 @@ def _access(event: Access, titles: Titles, when: str) -> str:
             return f"{who} read {readings} of {what}{tail}"
         case "write":
             return f"{who} wrote {readings} of {what}{tail}"
+        case "subscribe" if not event.items:
+            return f"{who} asked to be told of new readings of {what}{tail}"
         case "subscribe":
             return f"{who} received {readings} of {what} as they came{tail}"
         case "refuse":

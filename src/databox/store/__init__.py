@@ -1,0 +1,7 @@
+"""A store: keeps and serves one source, checks every token, records every access.
+
+One process and one encrypted file. Drivers write through their pair, apps read through theirs, the
+owner through the gateway; each shows a token, and each access, allowed or refused, is durable in
+the store's own chain before its answer leaves. A store must never open another file or make a
+socket, and never serves before it knows from the arbiter which grants have ended.
+"""

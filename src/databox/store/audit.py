@@ -1,0 +1,133 @@
+"""The store's own record of accesses, and how it is chained and summed up. Pure.
+
+All accesses of one group commit are one row: `[[count, [client, user, …]], …]`, equal ones counted.
+`head[n] = SHA-256(head[n-1] || t as 8 bytes || row)`, beginning with 32 zero bytes. The head leaves
+the store with each report, so a row that is changed, dropped or cut off shows.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from databox.wire.ledger import Access, Event, Refused
+
+START = bytes(32)
+
+READ, WRITE, SUBSCRIBE, REFUSE = "read", "write", "subscribe", "refuse"
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """One access. `earliest`, `latest`: of the data touched, Unix ms; `size`: bytes.
+
+    For refusals, `source` is what was asked, `exact` why it was refused, `items` how often.
+    """
+
+    client: str
+    user: str
+    grant: str
+    operation: str
+    source: str
+    exact: str
+    items: int = 0
+    size: int = 0
+    earliest: int | None = None
+    latest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored row. `total`: how many accesses the chain records up to here."""
+
+    n: int
+    t: int
+    total: int
+    blob: bytes
+    head: bytes
+
+
+encode = msgspec.json.Encoder().encode
+_rows = msgspec.json.Decoder(list[tuple[int, Record]])
+
+
+def pack(records: Mapping[bytes, int]) -> bytes:
+    """A row from encoded records with their counts."""
+    return b"[%b]" % b",".join(b"[%d,%b]" % (count, one) for one, count in records.items())
+
+
+def unpack(blob: bytes) -> list[tuple[int, Record]]:
+    """The records of a row, each with its count."""
+    return _rows.decode(blob)
+
+
+def next_head(head: bytes, t: int, blob: bytes) -> bytes:
+    """The chain's head after a row written at `t`, Unix ms."""
+    return hashlib.sha256(head + t.to_bytes(8, "big", signed=True) + blob).digest()
+
+
+def broken_at(rows: Iterable[Row]) -> int | None:
+    """The number of the first row that does not follow from the one before; None if all do."""
+    head, expected = START, None
+    for row in rows:
+        head = next_head(head, row.t, row.blob)
+        if head != row.head or (expected is not None and row.n != expected):
+            return row.n
+        expected = row.n + 1
+    return None
+
+
+def summarize(store: str, rows: Iterable[Row], labels: Mapping[str, str]) -> list[Event]:
+    """The ledger's lines for these rows: one for each client, person, source, exactness and kind.
+
+    `labels`: what the driver calls its sources.
+    """
+    sums: dict[tuple[str, ...], _Sum] = {}
+    for row in rows:
+        for count, record in unpack(row.blob):
+            key = (record.operation, record.client, record.user, record.source, record.exact)
+            sums.setdefault(key, _Sum()).add(count, record)
+    return [_event(store, key, each, labels) for key, each in sums.items()]
+
+
+@dataclass(slots=True)
+class _Sum:
+    count: int = 0
+    items: int = 0
+    size: int = 0
+    earliest: int | None = None
+    latest: int | None = None
+
+    def add(self, count: int, record: Record) -> None:
+        self.count += count
+        self.items += count * record.items
+        self.size += count * record.size
+        if record.earliest is not None:
+            earliest = record.earliest if self.earliest is None else self.earliest
+            self.earliest = min(earliest, record.earliest)
+        if record.latest is not None:
+            latest = record.latest if self.latest is None else self.latest
+            self.latest = max(latest, record.latest)
+
+
+def _event(store: str, key: tuple[str, ...], each: _Sum, labels: Mapping[str, str]) -> Event:
+    operation, client, user, source, exact = key
+    if operation == REFUSE:
+        method, _, path = source.partition(" ")
+        return Refused(
+            client=client, target=store, method=method, path=path, why=exact, count=each.items
+        )
+    return Access(
+        store=store,
+        client=client,
+        user=user,
+        source=source,
+        exact=exact,
+        operation=operation,
+        count=each.count,
+        items=each.items,
+        size=each.size,
+        earliest=each.earliest,
+        latest=each.latest,
+        label=labels.get(source, ""),
+    )

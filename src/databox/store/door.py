@@ -1,0 +1,129 @@
+"""The door of a store: no request passes without a good token, and none without being recorded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from databox.kit.clock import Clock
+from databox.kit.guard import Guard, Verified
+from databox.kit.http.message import Answer, Request, Response
+from databox.kit.refusals import Refusals
+from databox.store import audit
+from databox.store.audit import REFUSE, Record
+from databox.store.file import Outcome, Write
+from databox.store.windows import NAMES
+from databox.store.writer import Writer
+from databox.wire.errors import Denied, Unauthenticated, Unavailable
+from databox.wire.ledger import Refused
+from databox.wire.tokens import BadToken
+
+Handler = Callable[[Request, Verified], Awaitable[Answer]]
+
+_MISSING = b"Missing API key/token"
+_INVALID = b"Invalid API key/token"
+
+
+class Door:
+    """Checks tokens, and records what passes and what does not.
+
+    Args:
+        guard: Checks a token against a request, and knows which grants have ended.
+        writer: Where accesses are recorded.
+        clock: A time that never goes back.
+    """
+
+    def __init__(self, guard: Guard, writer: Writer, clock: Clock) -> None:
+        self._guard = guard
+        self._writer = writer
+        self._clock = clock
+        self._refusals = Refusals(clock, self._write_down)
+        self._written: asyncio.Future[Outcome] | None = None
+
+    def behind(self, handler: Handler) -> Callable[[Request], Awaitable[Answer]]:
+        """Let `handler` answer the requests that may pass."""
+
+        async def guarded(request: Request) -> Answer:
+            try:
+                verified = self._guard.check(request)
+                return await handler(request, verified)
+            except Unauthenticated as error:
+                return await self._refuse(request, error)
+            except Unavailable as error:
+                return unavailable(error)
+
+        return guarded
+
+    async def record(
+        self, verified: Verified, *records: bytes, write: Write | None = None
+    ) -> Outcome:
+        """Record accesses, and write; only when this returns may the answer leave.
+
+        Raises:
+            BadToken: the grant ended in the meantime.
+            Unavailable: nothing was recorded or written.
+        """
+        # Checked again: reading may have taken a while, and once the arbiter was told that
+        # access is stopped nothing may leave.
+        if self._guard.ended.has_ended(verified.grant):
+            raise BadToken("access was stopped", code="grant-ended")
+        return await self._writer.submit(records, write)
+
+    def holds(self, verified: Verified) -> bool:
+        """Whether a token's grant and time still hold, for what goes on after a request."""
+        in_time = verified.caveats.permits_time(self._clock.now())
+        return in_time and not self._guard.ended.has_ended(verified.grant)
+
+    async def write_down_refusals(self, *, all_of_them: bool = False) -> None:
+        """Record how often the refusals came that were only counted so far."""
+        self._refusals.finish() if all_of_them else self._refusals.flush()
+        if self._written is not None:
+            await asyncio.shield(self._written)
+
+    async def _refuse(self, request: Request, error: Denied) -> Response:
+        self._refusals.note(request.caller, "", request.method, request.path, error.code)
+        try:
+            # What was written last is durable after all that came before, so also after the
+            # refusal like this one that this one was only counted with.
+            if self._written is not None:
+                await asyncio.shield(self._written)
+        except Unavailable as trouble:
+            return unavailable(trouble)
+        text = _MISSING if error.code == "token-missing" else _INVALID
+        return Response(401, text, "text/plain", (("X-Databox-Reason", error.code),))
+
+    def _write_down(self, refused: Refused) -> None:
+        asked = f"{refused.method} {refused.path}"
+        record = Record(refused.client, "", "", REFUSE, asked, refused.why, items=refused.count)
+        self._written = self._writer.submit((audit.encode(record),))
+
+
+def access(  # noqa: PLR0913 - the fields of a record
+    verified: Verified,
+    operation: str,
+    source: str,
+    *,
+    items: int = 0,
+    size: int = 0,
+    earliest: int | None = None,
+    latest: int | None = None,
+) -> bytes:
+    """One access under this token, encoded for the chain."""
+    return audit.encode(
+        Record(
+            verified.client,
+            verified.user,
+            verified.grant,
+            operation,
+            source,
+            NAMES[verified.caveats.exact],
+            items,
+            size,
+            earliest,
+            latest,
+        )
+    )
+
+
+def unavailable(error: Unavailable) -> Response:
+    """The answer of a store that cannot write, and so must not answer."""
+    status = 507 if error.code == "disk-full" else 503
+    return Response(status, str(error).encode(), "text/plain", (("Retry-After", "2"),))

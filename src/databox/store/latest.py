@@ -1,0 +1,92 @@
+"""The newest reading of each source, and the answers made of it, kept in memory."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from databox.kit.guard import Verified
+from databox.kit.http.message import Response
+from databox.store.audit import READ
+from databox.store.door import access
+from databox.store.readings import Reading, record
+
+MOST = 1024
+"""Sources, and answers, that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An answer and its record of access, for one token as long as the reading is the newest."""
+
+    verified: Verified
+    reading: Reading
+    answer: Response
+    record: bytes
+
+
+class Latest:
+    """Remembers the newest readings. A reading is newer by time, then by order of arrival."""
+
+    def __init__(self) -> None:
+        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._meanwhile: dict[str, list[Reading]] = {}
+        self._prepared: dict[tuple[int, str], Prepared] = {}
+
+    def get(self, source: str) -> Reading | None:
+        """The newest reading, None if it is not remembered."""
+        return self._readings.get(source)
+
+    def written(self, source: str, reading: Reading) -> None:
+        """A reading was written. It may be late, so alone it does not tell which is the newest."""
+        known = self._readings.get(source)
+        if known is not None:
+            self._readings[source] = max(known, reading, key=_order)
+        elif source in self._meanwhile:
+            self._meanwhile[source].append(reading)
+
+    async def load(
+        self, source: str, find: Callable[[], Awaitable[Reading | None]]
+    ) -> Reading | None:
+        """Look the newest reading up by `find`, minding what is written while that takes."""
+        meanwhile = self._meanwhile.setdefault(source, [])
+        try:
+            found = await find()
+        finally:
+            self._meanwhile.pop(source, None)
+        known = [each for each in (found, self._readings.get(source), *meanwhile) if each]
+        if not known:
+            return None
+        newest = self._readings[source] = max(known, key=_order)
+        if len(self._readings) > MOST:
+            self._readings.popitem(last=False)
+        return newest
+
+    def answer(self, source: str, reading: Reading, verified: Verified) -> Prepared:
+        """The answer that gives this reading to this token's holder."""
+        # The guard gives the same object while it remembers a token; hashing one would take
+        # longer than making the answer.
+        key = (id(verified), source)
+        known = self._prepared.get(key)
+        if known is None or known.reading is not reading or known.verified is not verified:
+            if len(self._prepared) >= MOST:
+                self._prepared.clear()
+            known = self._prepared[key] = prepare(source, reading, verified)
+        return known
+
+
+def prepare(source: str, reading: Reading, verified: Verified) -> Prepared:
+    """Make the answer with one reading."""
+    written = access(
+        verified,
+        READ,
+        source,
+        items=1,
+        size=len(reading.data),
+        earliest=reading.t,
+        latest=reading.t,
+    )
+    return Prepared(verified, reading, Response(200, b"[%b]" % record(source, reading)), written)
+
+
+def _order(reading: Reading) -> tuple[int, int]:
+    return reading.t, reading.seq

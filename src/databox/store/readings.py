@@ -1,0 +1,97 @@
+"""Readings: what a driver writes, and how it looks in an answer. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from databox.wire.errors import BadRequest
+
+EARLIEST = -62_135_596_800_000
+LATEST = 253_402_300_799_999
+"""Bounds of a timestamp in Unix ms: the years 1 to 9999."""
+
+# What the JSON decoder raises besides its own errors, for wrong UTF-8 and for deep nesting.
+NOT_JSON = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of a source. `t`: Unix ms; `seq`: order of arrival; `data`: JSON."""
+
+    t: int
+    seq: int
+    data: bytes
+
+
+def parse_value(body: bytes) -> bytes:
+    """Check that a body is JSON, of any kind, and give it in its shortest form.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    return msgspec.json.encode(_decode(body))
+
+
+def parse_reading(body: bytes, now: int) -> tuple[int, bytes]:
+    """Take a written reading apart into its time and its data.
+
+    Accepts `{data: X}`, and X alone where there is no such field. An integer `timestamp` beside
+    the data or in it is the reading's time, else `now`.
+
+    Raises:
+        BadRequest: not JSON, or a timestamp that is none.
+    """
+    written = _decode(body)
+    data = written
+    if isinstance(written, dict) and "data" in written:
+        data = written["data"]
+    t = _timestamp(written)
+    if t is None and data is not written:
+        t = _timestamp(data)
+    return (now if t is None else t), msgspec.json.encode(data)
+
+
+def record(source: str, reading: Reading) -> bytes:
+    """The reading as answers have it."""
+    return b'{"datasource_id":%b,"data":%b,"timestamp":%d,"_id":"%x"}' % (
+        msgspec.json.encode(source),
+        reading.data,
+        reading.t,
+        reading.seq,
+    )
+
+
+def value_event(key: str, value: bytes) -> bytes:
+    """The event of a written value."""
+    return b'{"datasource_id":%b,"data":%b}' % (msgspec.json.encode(key), value)
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except NOT_JSON as error:
+        raise BadRequest(
+            "the body is not JSON",
+            code="not-json",
+            field="body",
+            found=str(error)[:120],
+            remedy="Send a JSON value",
+        ) from error
+
+
+def _timestamp(written: Any) -> int | None:
+    if not isinstance(written, dict):
+        return None
+    t = written.get("timestamp")
+    if not isinstance(t, int) or isinstance(t, bool):
+        return None
+    if not EARLIEST <= t <= LATEST:
+        raise BadRequest(
+            "the timestamp is not a time in milliseconds",
+            code="timestamp",
+            field="timestamp",
+            found=str(t)[:40],
+            remedy="Give milliseconds since 1970",
+        )
+    return t

@@ -1,0 +1,102 @@
+"""Tells the ledger what was looked at: the head of the store's chain and a line for each kind.
+
+A batch is settled in the file before it is sent, so a store that was killed sends the very same
+one again, and the ledger, which knows its head, writes it once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from databox.kit import log as lines
+from databox.store import audit
+from databox.store.file import NewState, Reader
+from databox.store.writer import Writer
+from databox.wire.errors import DataboxError
+from databox.wire.ledger import Event, StoreHead
+
+log = logging.getLogger("databox.store")
+
+EVERY = 10.0
+"""Seconds between two reports."""
+SEND_SECONDS = 10.0
+MOST_BYTES = 768 * 1024
+"""Bytes of events in a batch; the ledger takes 1 MiB."""
+MOST_ROWS = 500
+
+REPORTED, SETTLED = "reported", "report-settled"
+
+Send = Callable[[tuple[Event, ...]], Awaitable[None]]
+Read = Callable[[Callable[[Reader], "Batch | None"]], Awaitable["Batch | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events that cover the rows of the chain up to number `last`."""
+
+    last: int
+    events: tuple[Event, ...]
+
+
+class Reporter:
+    """Sends what the ledger does not know yet.
+
+    Args:
+        store: The store's own name.
+        read: Runs a function with the reader on the reading thread.
+        writer: Keeps how far the reports have come.
+        send: Gives events to the ledger, which answers once they are durable.
+        labels: What the driver calls its sources.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        *,
+        read: Read,
+        writer: Writer,
+        send: Send,
+        labels: Callable[[], dict[str, str]],
+    ) -> None:
+        self._store = store
+        self._read = read
+        self._writer = writer
+        self._send = send
+        self._labels = labels
+        self._one_at_a_time = asyncio.Lock()
+
+    async def report(self) -> None:
+        """Send everything that is committed; what cannot be sent now goes with the next report."""
+        async with self._one_at_a_time:
+            try:
+                while batch := await self._read(self._next):
+                    await self._writer.submit((), NewState(SETTLED, batch.last))
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await self._send(batch.events)
+                    await self._writer.submit((), NewState(REPORTED, batch.last))
+            except (DataboxError, TimeoutError) as error:
+                lines.event(log, logging.WARNING, "report-failed", why=error)
+
+    def _next(self, reader: Reader) -> Batch | None:
+        """The batch that was settled but perhaps not heard, else a new one, None if all is told."""
+        reported, settled = reader.state(REPORTED), reader.state(SETTLED)
+        last = settled if settled > reported else None
+        return _batch(self._store, reader, reported, last, self._labels())
+
+
+def _batch(
+    store: str, reader: Reader, after: int, last: int | None, labels: dict[str, str]
+) -> Batch | None:
+    most = MOST_ROWS
+    while True:
+        rows = reader.accesses(after, last, most)
+        if not rows:
+            return None
+        events = audit.summarize(store, rows, labels)
+        if len(rows) == 1 or len(msgspec.json.encode(events)) <= MOST_BYTES:
+            end = StoreHead(store=store, head=rows[-1].head.hex(), records=rows[-1].total)
+            return Batch(rows[-1].n, (*events, end))
+        most = len(rows) // 2

@@ -1,0 +1,183 @@
+"""The process of one store: opens its file, learns who may come in, serves, reports, and closes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from databox.kit import log as lines
+from databox.kit.clock import Clock, SystemClock
+from databox.kit.control import Control
+from databox.kit.dialer import Dialer
+from databox.kit.guard import Guard, fetch_guard
+from databox.kit.http.message import Response
+from databox.kit.http.router import Router
+from databox.kit.http.server import Server
+from databox.kit.steady import SteadyClock
+from databox.kit.table import Call, Table
+from databox.kit.tls import server_context
+from databox.store.answers import Answers
+from databox.store.door import Door
+from databox.store.file import NewEndings, NewState, Reader, StoreFile
+from databox.store.reporting import EVERY, Reporter, Send
+from databox.store.reserve import Reserve
+from databox.store.writer import Writer
+from databox.wire import api
+from databox.wire.caveats import Duty
+from databox.wire.endpoints import BY_NAME
+from databox.wire.ledger import Event
+
+log = logging.getLogger("databox.store")
+
+KEEPS = frozenset({Duty.SINCE, Duty.UNTIL, Duty.EXACT, Duty.DATASOURCES})
+"""The caveats about data that a store keeps itself."""
+TICK = 1.0
+"""Seconds between two looks for windows that have closed and tokens that have expired."""
+_TIME = "time"
+
+
+async def serve(control: Control) -> None:
+    """Run this store until the box says stop."""
+    file = StoreFile(control.directory / "store.db", control.secrets["database"].reveal())
+    dialer = Dialer(control)
+    store = Store(control.part, file, control.directory, clock=SystemClock())
+    origin = control.config.get("origin", f"https://{control.part}:443")
+    arbiter_key = control.secrets["arbiter-key"].reveal().decode()
+    guard = await fetch_guard(control.part, dialer, arbiter_key, store.clock, keeps=KEEPS)
+
+    async def send(events: tuple[Event, ...]) -> None:
+        await dialer.call("entries", api.EntryRequest(events=events))
+
+    store.open(guard, send, origin=origin)
+    tls = server_context(control.secrets["tls"], control.directory)
+    server = Server(store.router, ssl_context=tls)
+    control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
+    control.on_unlisten(lambda gone: server.close_caller(gone.caller))
+    await control.ready()
+    await control.run()
+    await server.drain()
+    await store.close()
+    dialer.close()
+
+
+class Store:
+    """One store, apart from its process: whatever has a file, a guard and a ledger can run it.
+
+    Args:
+        name: The store's own name.
+        file: Its file, opened.
+        folder: Its folder, for the space it sets aside.
+        clock: The machine's time of day.
+    """
+
+    router: Router
+
+    def __init__(self, name: str, file: StoreFile, folder: Path, *, clock: Clock) -> None:
+        self._name = name
+        self._file = file
+        self._reader: Reader = file.reader()
+        # Made here: threads that are there cannot be forbidden later.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._reserve = Reserve(folder / "reserve")
+        self._writer = Writer(file, self._reserve, clock)
+        self.clock = SteadyClock(clock, self._reader.state(_TIME), self._save_time)
+        self._looked = self.clock.now()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self, guard: Guard, send: Send, *, origin: str) -> None:
+        """Be ready to answer; what has ended before stays so, also if the arbiter forgot it."""
+        guard.ended.apply(*self._reader.endings())
+        if not self._reserve.keep():
+            lines.event(log, logging.WARNING, "no-reserve", store=self._name)
+        self._ended = guard.ended
+        self._door = Door(guard, self._writer, self.clock)
+        self._answers = Answers(
+            self._door, self._reader, self._executor, clock=self.clock, origin=origin
+        )
+        self._reporter = Reporter(
+            self._name,
+            read=self._answers.read,
+            writer=self._writer,
+            send=send,
+            labels=self._answers.listing.labels,
+        )
+        self.router = self._routes()
+        self._tasks = [
+            asyncio.create_task(self._every(TICK, self._tick)),
+            asyncio.create_task(self._every(EVERY, self.report)),
+        ]
+
+    async def report(self) -> None:
+        """Tell the ledger what was looked at."""
+        await self._door.write_down_refusals()
+        await self._reporter.report()
+
+    async def close(self) -> None:
+        """Tell the ledger the rest, and close the file."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.write_down_refusals(all_of_them=True)
+        await self._reporter.report()
+        await self._writer.close()
+        self._executor.shutdown()
+        self._reader.close()
+        self._file.close()
+
+    def _routes(self) -> Router:
+        router = Router()
+        table = Table(router, None)
+        table.serve("store.status", self._status)
+        table.serve("store.epoch", self._epoch)
+        answers = self._answers
+        for name, handler in (
+            ("store.cat", answers.cat),
+            ("store.register", answers.register),
+            ("ts.write", answers.write_reading),
+            ("ts.latest", answers.latest),
+            ("ts.since", answers.since),
+            ("ts.range", answers.range),
+            ("kv.write", answers.write_value),
+            ("kv.read", answers.read_value),
+            ("store.ws", answers.websocket),
+            ("store.sub", answers.subscribe),
+            ("store.unsub", answers.unsubscribe),
+        ):
+            endpoint = BY_NAME[name]
+            router.add(
+                endpoint.method,
+                endpoint.path,
+                self._door.behind(handler),
+                max_body=endpoint.max_body,
+                any_case=True,
+            )
+        return router
+
+    def _status(self, _: Call) -> Response:
+        state = b"standby" if self._writer.trouble else b"active"
+        return Response(200, state, "text/plain")
+
+    async def _epoch(self, call: Call) -> None:
+        """Grants ended: nothing leaves under them once this is answered."""
+        told: api.EpochRequest = call.message
+        self._ended.apply(told.epoch, told.ended)
+        self._answers.subscriptions.end_grants(told.ended)
+        await self._writer.submit((), NewEndings(told.epoch, told.ended))
+
+    async def _tick(self) -> None:
+        now = self.clock.now()
+        self._answers.subscriptions.end_expired(now)
+        await self._answers.send_windows(self._looked)
+        self._looked = now
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  the next turn may well succeed
+                lines.failure(log, "store-turn-failed", error, store=self._name)
+
+    def _save_time(self, now: int) -> None:
+        self._writer.submit((), NewState(_TIME, now))
