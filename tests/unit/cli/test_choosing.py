@@ -1,67 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.cli.consents import ASK, NOW, PICKED, URL, asking, grant, screen
 
 from databox.cli import choosing, consent
-from databox.wire import api
 from databox.wire.errors import BadRequest
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
-
-LOAD = api.SourceRow(
-    store="os-monitor-store",
-    id="cpu-load",
-    type="cpu-load",
-    description="",
-    unit="",
-    vendor="",
-    store_type="",
-    actuator=False,
-    driver="os-monitor",
-)
-ASK = api.AskRow(
-    clientid="LOAD",
-    type="cpu-load",
-    why="to draw it",
-    required=True,
-    exact=("raw", "PT1M"),
-    far_back=None,
-    act=False,
-    candidates=(LOAD,),
-    providers=(),
-)
-NOW = 1_700_000_000_000
-URL = "https://out.example/"
-PICKED = SourceChoice(clientid="LOAD", store="os-monitor-store", source="cpu-load")
-
-
-def screen(**fields) -> api.ConsentScreen:
-    plain = {
-        "name": "graph",
-        "title": "Graph",
-        "kind": "app",
-        "version": "1.0.0",
-        "maker": "Ana",
-        "package": "d1",
-        "signature": "Signed by the release",
-        "purpose": "draws",
-        "headline": "Stays on your box",
-        "leaves": False,
-        "asks": (ASK,),
-        "exports": (
-            api.ExportRow(url=URL, host="out.example", description="", what="", reply=False),
-        ),
-        "outside": (),
-        "provides": (),
-        "notes": (),
-        "pages": False,
-        "installed": True,
-    }
-    return api.ConsentScreen(**(plain | fields))
-
-
-def grant(**fields) -> api.Grant:
-    plain = {"id": "1", "client": "graph", "target": "export-service", "kind": "export"}
-    return api.Grant(**(plain | fields))
 
 
 @pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("30d", 720), ("2w", 336), ("1y", 8760)])
@@ -107,7 +51,7 @@ def test_an_unknown_ask_is_refused_and_the_known_ones_are_named() -> None:
 
 def test_present_choices_are_those_in_force() -> None:
     current = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
-    shown = screen(asks=(_with(current),))
+    shown = screen(asks=(asking(current),))
     ended = grant(id="2", destinations=(URL,), ended=NOW - 1)
     found = choosing.present_choices(shown, [grant(destinations=(URL,), until=NOW + 1), ended], NOW)
     assert found == Choices(
@@ -117,23 +61,8 @@ def test_present_choices_are_those_in_force() -> None:
 
 def test_a_permission_whose_time_is_over_is_not_given_again() -> None:
     current = {"clientid": "LOAD", "store": "a-store", "source": "b", "until": NOW - 1}
-    found = choosing.present_choices(screen(asks=(_with(current),)), [], NOW)
+    found = choosing.present_choices(screen(asks=(asking(current),)), [], NOW)
     assert found == Choices()
-
-
-def _with(current: dict[str, object]) -> api.AskRow:
-    return api.AskRow(
-        clientid=ASK.clientid,
-        type=ASK.type,
-        why=ASK.why,
-        required=True,
-        exact=ASK.exact,
-        far_back=None,
-        act=False,
-        candidates=ASK.candidates,
-        providers=(),
-        current=current,
-    )
 
 
 def test_a_new_answer_takes_the_place_of_the_old_one() -> None:

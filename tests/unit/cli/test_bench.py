@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from databox.cli.bench import bench
+from databox.wire.errors import NotFound
+
+FIGURE = {
+    "name": "start",
+    "value": 1.5,
+    "unit": "s",
+    "baseline": 3,
+    "ratio": 0.5,
+    "floor": 60,
+    "aim": 15,
+}
+
+
+def benchmark(folder: Path, name: str, code: str) -> None:
+    (folder / f"{name}.py").write_text(code)
+
+
+def test_each_figure_is_a_line_of_json(tmp_path: Path, capsys) -> None:
+    benchmark(tmp_path, "start", f"print('''{json.dumps(FIGURE)}''')")
+    assert bench(as_json=True, folder=tmp_path) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == FIGURE
+
+
+def test_figures_for_people_stand_in_columns(tmp_path: Path, capsys) -> None:
+    benchmark(tmp_path, "start", f"print('''{json.dumps(FIGURE)}''')")
+    bench(as_json=False, folder=tmp_path)
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "value", "unit", "baseline", "ratio", "floor", "aim"]
+    assert row.split() == ["start", "1.5", "s", "3", "0.5", "60", "15"]
+
+
+def test_a_benchmark_that_fails_is_told_and_the_others_still_run(tmp_path: Path, capsys) -> None:
+    benchmark(tmp_path, "a", "raise SystemExit(3)")
+    benchmark(tmp_path, "b", f"print('''{json.dumps(FIGURE)}''')")
+    assert bench(as_json=True, folder=tmp_path) == 1
+    said = capsys.readouterr()
+    assert "start" in said.out
+    assert "1 of 2 benchmarks failed" in said.err
+
+
+def test_a_benchmark_uses_the_packages_of_the_box(tmp_path: Path, capsys) -> None:
+    code = "import databox, msgspec, json\n"
+    benchmark(tmp_path, "a", code + "print(json.dumps({'name': 'a', 'value': 1, 'unit': ''}))")
+    assert bench(as_json=True, folder=tmp_path) == 0
+
+
+def test_without_benchmarks_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no benchmarks"):
+        bench(as_json=True, folder=tmp_path)

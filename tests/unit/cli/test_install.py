@@ -1,0 +1,72 @@
+import base64
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.consents import screen
+from tests.unit.cli.pretended import pretend
+
+from databox.cli import install
+from databox.wire import api
+from databox.wire.errors import BadRequest, Conflict, NotFound, TooLarge
+from databox.wire.sla import Choices
+
+HOME = Path("/nowhere")
+
+
+def test_an_offer_is_shown_agreed_to_and_installedasking_no_permission(monkeypatch, capsys) -> None:
+    box = pretend(monkeypatch, install, {"offer": screen()})
+    assert install.install(HOME, "graph", agreed=True) == 0
+    [request] = box.messages("install")
+    assert (request.name, request.package, request.choices) == ("graph", "d1", Choices())
+    said = capsys.readouterr().out
+    # The ledger keeps exactly what was shown.
+    assert request.text in said
+    assert "/apps/graph/allow" in said
+
+
+def testaskingout_a_terminal_nothing_is_installed_unasked(monkeypatch) -> None:
+    box = pretend(monkeypatch, install, {"offer": screen()})
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(Conflict, match="--yes"):
+        install.install(HOME, "graph", agreed=False)
+    assert box.messages("install") == []
+
+
+def test_a_folder_is_uploaded_first(monkeypatch, tmp_path) -> None:
+    (tmp_path / "main.py").write_text("x = 1")
+    found = api.UploadReply(package="d1", name="graph")
+    box = pretend(monkeypatch, install, {"upload": found, "package": screen()})
+    install.install(HOME, str(tmp_path), agreed=True)
+    [upload] = box.messages("upload")
+    assert upload.files == {"main.py": base64.b64encode(b"x = 1").decode()}
+
+
+def test_a_folder_that_is_not_there_is_told(monkeypatch) -> None:
+    pretend(monkeypatch, install, {})
+    with pytest.raises(NotFound, match="no such folder"):
+        install.install(HOME, "./nowhere", agreed=True)
+
+
+def test_what_is_no_part_of_an_app_stays_out_of_its_package(tmp_path: Path) -> None:
+    for name in (".git/config", "node_modules/x.js", "__pycache__/x.pyc", "sub/kept.py"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    assert list(install.files_of(tmp_path)) == ["sub/kept.py"]
+
+
+def test_an_empty_folder_and_one_too_large_are_refused(tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(BadRequest, match="empty"):
+        install.files_of(tmp_path)
+    monkeypatch.setattr(install, "MAX_BYTES", 3)
+    (tmp_path / "main.py").write_text("four")
+    with pytest.raises(TooLarge, match="more than 3 bytes"):
+        install.files_of(tmp_path)
+
+
+def test_uninstalling_deletes_the_data_unless_told_otherwise(monkeypatch) -> None:
+    box = pretend(monkeypatch, install, {})
+    install.uninstall(HOME, "graph", keep=False)
+    install.uninstall(HOME, "graph", keep=True)
+    assert [message.keep for message in box.messages("uninstall")] == [False, True]

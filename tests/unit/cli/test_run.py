@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.consents import ASK, PICKED, asking, screen
+from tests.unit.cli.pretended import PretendedClient, pretend
+
+from databox.cli import run
+from databox.wire import api
+from databox.wire.errors import BadRequest, Conflict, NotFound
+from databox.wire.sla import Choices
+
+HOME = Path("/nowhere")
+CURRENT = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "app.py"
+    file.write_text("one")
+    return file
+
+
+def box(monkeypatch: pytest.MonkeyPatch, **answers: object) -> PretendedClient:
+    plain = {
+        "upload": api.UploadReply(package="d1", name="graph"),
+        "package": screen(installed=False),
+        "component-consent": screen(asks=(asking(CURRENT),)),
+        "grants": api.Grants(grants=()),
+    }
+    return pretend(monkeypatch, run, plain | {k.replace("_", "-"): v for k, v in answers.items()})
+
+
+def turns(monkeypatch: pytest.MonkeyPatch, *do: object) -> None:
+    """Instead of waiting: do one thing after another, then press Ctrl-C."""
+    left = list(do)
+
+    def sleep(seconds: float) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop(0)()
+
+    monkeypatch.setattr(run.time, "sleep", sleep)
+
+
+def names(client: PretendedClient) -> list[str]:
+    return [name for name, _, _ in client.asked]
+
+
+def test_a_file_is_described_installed_on_invented_data_and_removed(
+    monkeypatch, file, capsys
+) -> None:
+    client = box(monkeypatch)
+    turns(monkeypatch)
+    assert run.run(HOME, file) == 0
+    assert names(client) == ["upload", "package", "install", "uninstall"]
+    assert client.messages("upload")[0].describe == "app.py"
+    assert client.messages("install")[0].choices == Choices()
+    assert client.messages("uninstall") == [api.UninstallRequest(keep=False)]
+    assert "/apps/graph/allow" in capsys.readouterr().out
+
+
+def test_saving_loads_it_anewasking_the_permissions_it_has(monkeypatch, file) -> None:
+    client = box(monkeypatch, package=screen(installed=False))
+    turns(monkeypatch, lambda: file.write_text("two, longer"))
+    run.run(HOME, file)
+    first, second = client.messages("install")
+    assert first.choices == Choices()
+    assert second.choices == Choices(sources=(PICKED,))
+    assert client.messages("uninstall")[0].keep
+
+
+def test_nothing_happens_while_the_file_stays_as_it_is(monkeypatch, file) -> None:
+    client = box(monkeypatch)
+    turns(monkeypatch, lambda: None, lambda: None)
+    run.run(HOME, file)
+    assert names(client).count("upload") == 1
+
+
+def test_a_file_that_is_away_for_a_moment_is_waited_for(monkeypatch, file) -> None:
+    client = box(monkeypatch)
+    turns(monkeypatch, file.unlink, lambda: file.write_text("two, longer"))
+    run.run(HOME, file)
+    assert names(client).count("upload") == 2
+
+
+def test_a_file_that_no_longer_loads_leaves_the_running_app_alone(
+    monkeypatch, file, capsys
+) -> None:
+    uploads = iter([api.UploadReply(package="d1", name="graph"), BadRequest("line 3 is wrong")])
+    client = box(monkeypatch, upload=lambda message: next(uploads))
+    turns(monkeypatch, lambda: file.write_text("two, longer"))
+    run.run(HOME, file)
+    assert "Not loaded: line 3 is wrong" in capsys.readouterr().out
+    assert names(client).count("install") == 1
+
+
+def test_asking_for_less_keeps_no_permission_for_the_rest(monkeypatch, file) -> None:
+    shown = iter([screen(installed=False), screen(installed=False, asks=(_coarser(),))])
+    client = box(monkeypatch, package=lambda message, digest: next(shown))
+    turns(monkeypatch, lambda: file.write_text("two, longer"))
+    run.run(HOME, file)
+    assert client.messages("install")[1].choices == Choices()
+
+
+def _coarser() -> api.AskRow:
+    return api.AskRow(
+        clientid=ASK.clientid,
+        type=ASK.type,
+        why="",
+        required=True,
+        exact=("PT1H",),
+        far_back=None,
+        act=False,
+        candidates=ASK.candidates,
+        providers=(),
+    )
+
+
+def test_an_app_of_this_name_is_not_replaced(monkeypatch, file) -> None:
+    client = box(monkeypatch, package=screen(installed=True))
+    with pytest.raises(Conflict, match="databox uninstall graph"):
+        run.run(HOME, file)
+    assert client.messages("install") == []
+
+
+def test_a_file_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
+    box(monkeypatch)
+    with pytest.raises(NotFound, match="no such file"):
+        run.run(HOME, tmp_path / "app.py")
