@@ -1,7 +1,7 @@
 """Write `src/lib/types.ts` from the messages of `databox.wire`, so that the two cannot drift.
 
-    PYTHONPATH=src python ui/scripts/wire_types.py           # write
-    PYTHONPATH=src python ui/scripts/wire_types.py --check   # compare, exit 1 if they differ
+PYTHONPATH=src python ui/scripts/wire_types.py           # write
+PYTHONPATH=src python ui/scripts/wire_types.py --check   # compare, exit 1 if they differ
 """
 
 import sys
@@ -58,7 +58,9 @@ def main() -> int:
         return 0
     if TARGET.read_text() == text:
         return 0
-    sys.stderr.write("src/lib/types.ts is not what databox.wire says: run ui/scripts/wire_types.py\n")
+    sys.stderr.write(
+        "src/lib/types.ts is not what databox.wire says: run ui/scripts/wire_types.py\n"
+    )
     return 1
 
 
