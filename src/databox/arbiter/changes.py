@@ -13,7 +13,7 @@ from databox.wire.errors import NotFound
 from databox.wire.ledger import Event, Granted, Revoked
 from databox.wire.patterns import compile_pattern
 
-Record = Callable[[Event], None]
+Record = Callable[[Event], object]
 """Writes one ledger entry within the transaction that is open on the shared connection."""
 
 ROUTE = "route"

@@ -30,7 +30,7 @@ class Mint:
     """
 
     def __init__(
-        self, state: State, record: Callable[[Event], None], clock: Clock, *, location: str
+        self, state: State, record: Callable[[Event], object], clock: Clock, *, location: str
     ) -> None:
         self._state = state
         self._record = record

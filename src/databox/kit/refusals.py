@@ -34,7 +34,7 @@ class Refusals:
         write: Writes one entry.
     """
 
-    def __init__(self, clock: Clock, write: Callable[[Refused], None]) -> None:
+    def __init__(self, clock: Clock, write: Callable[[Refused], object]) -> None:
         self._clock = clock
         self._write = write
         self._open: dict[_Key, _Window] = {}
