@@ -37,7 +37,10 @@ class App:
         name: Its component name; made from the title if not given.
         version: Of the app.
         author: Who made it.
-        refresh: Seconds after which the shell asks for the screen again.
+        refresh: Seconds after which the shell asks for the screen again, 0.5 to 3600.
+
+    Raises:
+        BadRequest: `refresh` is out of its bounds.
     """
 
     # All but the title have defaults and none depends on another.
@@ -51,6 +54,12 @@ class App:
         author: str = "",
         refresh: float = 2.0,
     ) -> None:
+        if not 0.5 <= refresh <= 3600:
+            raise BadRequest(
+                "a screen is asked for again after 0.5 to 3600 seconds",
+                field="refresh",
+                found=str(refresh),
+            )
         self.title = title
         self.purpose = purpose
         self.name = name
@@ -63,9 +72,8 @@ class App:
         self._screen: Callable[[], screens.Shown] | None = None
         self._forms: dict[str, FormHandler] = {}
         self._outside: Outside | None = None
-        # One screen at a time: an author's functions need not be safe for threads.
+        # One function of the author's at a time: they need not be safe for threads.
         self._turn = threading.Lock()
-        self.every = self._schedule.every
 
     # Each argument is a part of the question that the owner is asked.
     def ask(  # noqa: PLR0913
@@ -127,6 +135,25 @@ class App:
 
         def add(function: F) -> F:
             self._forms[name] = function
+            return function
+
+        return add
+
+    def every(self, **period: float) -> Callable[[F], F]:
+        """Decorate a function to run `every(minutes=…)`, `hours` or `days`, at full ones.
+
+        It takes turns with the screen.
+
+        Raises:
+            BadRequest: another word, or not above zero.
+        """
+
+        def add(function: F) -> F:
+            def in_turn() -> None:
+                with self._turn:
+                    function()
+
+            self._schedule.every(**period)(in_turn)
             return function
 
         return add

@@ -53,7 +53,9 @@ class Schedule:
     def run(self) -> None:
         """Run due jobs until `stop`. A job that fails is logged and runs again next time."""
         turns = [next_turn(self._now(), job.period) for job in self.jobs]
-        while turns and not self._stopped.is_set():
+        if not turns:
+            self._stopped.wait()
+        while not self._stopped.is_set():
             at = min(range(len(turns)), key=turns.__getitem__)
             if self._stopped.wait(max(0, turns[at] - self._now())):
                 return

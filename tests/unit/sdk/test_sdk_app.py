@@ -250,3 +250,43 @@ def test_apps_own_modules_are_not_kept_for_the_next_app(box: Box, tmp_path: Path
             "app = App('Test')\napp.screen(lambda: HELLO)\napp.run()\n"
         )
         assert only_text(box.run(folder / "main.py").views) == name
+
+
+def test_screen_cannot_be_refreshed_more_often_than_the_shell_does() -> None:
+    with pytest.raises(BadRequest, match="refresh"):
+        App("Test", refresh=0.1)
+
+
+RUNNING = """
+import os
+from databox.sdk import App, Driver
+from databox.sdk import app as apps, driver as drivers
+
+apps.arbiter_key = drivers.arbiter_key = lambda: bytes(32)
+apps.PORT = 0
+kind = os.environ["KIND"]
+component = App("Test") if kind == "app" else Driver("Test")
+component.every(seconds=0.05)(lambda: print("ran", flush=True))
+if kind == "driver":
+    component.source("cpu-load").write(1)
+    drivers.LAST_SECONDS = 0.2
+component.run()
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("kind", "last"), [("app", ""), ("driver", "ended\n")])
+def test_component_that_is_told_to_stop_ends_in_good_order(kind: str, last: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNNING],
+        env={"KIND": kind, "PYTHONPATH": "src", "DATABOX_STORE_ENDPOINT": "https://x-store:443"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ran\n"
+        process.terminate()
+        rest = process.stdout.read()
+        assert process.wait(5) == 0
+    assert rest.replace("ran\n", "") == last
