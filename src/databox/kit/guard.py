@@ -26,7 +26,9 @@ from databox.wire.tokens import BadToken
 USER_GRANT = "user"
 """The grant part of the identifier of a signed-in person's token."""
 CACHED = 512
-"""Tokens remembered. One is about 2 kB, so at most 1 MB."""
+MAX_CACHED_TOKEN = 2048
+"""Longer tokens are checked anew each time: any holder can make its token long, and 512 of the
+longest would be more than a whole store may take."""
 FETCH_SECONDS = 60.0
 
 
@@ -168,7 +170,8 @@ class Guard:
                 code="token-caveat",
                 found=", ".join(sorted(unkept)),
             )
-        self._known[token] = verified
+        if len(token) <= MAX_CACHED_TOKEN:
+            self._known[token] = verified
         if len(self._known) > CACHED:
             self._known.popitem(last=False)
         return verified

@@ -70,7 +70,7 @@ Step = Callable[[int, Marks, int], int]
 """Moves positions: (positions reached as bits, marks, length of the path) -> positions reached."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def compile_pattern(text: str) -> Pattern:
     """Read a pattern.
 
@@ -361,6 +361,8 @@ def _single(character: str, whole: str) -> bytes:
 # Tables: 256 bytes, "1" where a byte value belongs to the set, "0" where it does not.
 
 
+# Kept, so that a long pattern holds 256 small tables at most and not one for each of its letters.
+@lru_cache(maxsize=512)
 def _table_of(members: bytes) -> bytes:
     folded = members.lower()
     return bytes(0x31 if value in folded else 0x30 for value in range(256))

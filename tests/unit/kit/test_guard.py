@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from databox.kit.clock import FixedClock
-from databox.kit.guard import CACHED, EndedGrants, Guard, credential, fetch_guard
+from databox.kit.guard import CACHED, MAX_CACHED_TOKEN, EndedGrants, Guard, credential, fetch_guard
 from databox.kit.http.message import Response
 from databox.kit.steady import SteadyClock
 from databox.wire import tokens
@@ -183,6 +183,14 @@ def test_at_most_so_many_tokens_are_remembered() -> None:
     for number in range(CACHED + 3):
         checker.check(Request(), token(identifier=f"graph:g1:{number}"))
     assert len(checker._known) == CACHED
+
+
+def test_a_long_token_is_good_but_not_remembered() -> None:
+    checker = guard()
+    text = tokens.parse(token()).restrict(*[f"time < {NOW + 10**9 + n}" for n in range(50)])
+    assert len(text.serialize()) > MAX_CACHED_TOKEN
+    checker.check(Request(), text.serialize())
+    assert not checker._known
 
 
 @pytest.mark.parametrize(
