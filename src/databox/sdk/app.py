@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 FormHandler = Callable[[dict[str, str]], screens.Shown]
 
 PORT = 8080
+LONGEST_KEPT = 60.0
+"""Seconds that a screen is shown again at most, however long it took to draw."""
 
 
 class App:
@@ -73,7 +76,8 @@ class App:
         self._forms: dict[str, FormHandler] = {}
         self._outside: Outside | None = None
         # One function of the author's at a time: they need not be safe for threads.
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
+        self._kept = (0.0, b"")
 
     # Each argument is a part of the question that the owner is asked.
     def ask(  # noqa: PLR0913
@@ -201,7 +205,7 @@ class App:
             case "GET", "/":
                 return Answer(200, b"The box draws the screen of this app.", "text/plain")
             case "GET", "/databox/view":
-                return Answer(200, screens.encode(self.show()))
+                return Answer(200, self._view())
             case "POST", "/databox/form":
                 return self._posted(body)
             case _, "/" | "/databox/view" | "/databox/form":
@@ -231,10 +235,27 @@ class App:
             )
         )
 
+    def _view(self) -> bytes:
+        """The screen as JSON, drawn anew unless that was costly a moment ago.
+
+        An app spends at most a tenth of the time on its screen, however often it is asked and by
+        how many browsers, and so do the stores it reads from.
+        """
+        with self._turn:
+            began = time.monotonic()
+            fresh_until, text = self._kept
+            if began >= fresh_until:
+                text = screens.encode(self.show())
+                ended = time.monotonic()
+                self._kept = (ended + min(9 * (ended - began), LONGEST_KEPT), text)
+            return text
+
     def _posted(self, body: bytes) -> Answer:
         try:
             post = msgspec.json.decode(body, type=views.FormPost)
-            return Answer(200, screens.encode(self.submit(post.form, post.values)))
+            text = screens.encode(self.submit(post.form, post.values))
+            self._kept = (0.0, b"")
+            return Answer(200, text)
         except msgspec.DecodeError as error:
             refused = BadRequest("this is not a form", code="schema", found=str(error))
         except BadRequest as error:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from databox.sdk.http.client import Connection, Lost, Reply
 from databox.wire.errors import BadRequest, DataboxError, Denied, NotFound, TooLarge, Unavailable
 
-MAX_REPLY = 8 * 1024 * 1024
+MAX_REPLY = 2 * 1024 * 1024
+"""Bytes of one answer. Decoded, that is some 15 MB of the 96 that a small app has."""
 IDLE_CONNECTIONS = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 LIFETIME = 3600
@@ -23,6 +24,8 @@ LIFETIME = 3600
 RENEW_AFTER = 3000.0
 """A token is renewed in time: using one that is over would be written down as a refusal."""
 HEALING = frozenset({429, 500, 502, 503, 504})
+"""Statuses that pass; with the first and the fourth the request was certainly not carried out."""
+NOT_BEGUN = frozenset({429, 503})
 
 
 class Route(NamedTuple):
@@ -73,7 +76,7 @@ class Peers:
         Raises:
             Denied: no grant covers it.
             NotFound: there is no such thing there.
-            TooLarge: the answer has more than 8 MiB, or the body was too large.
+            TooLarge: the answer has more than 2 MiB, or the body was too large.
             BadRequest: the peer refused the request as such.
             Unavailable: the peer was away for too long; with code `unknown` if `once` was asked
                 and it may have carried the request out.
@@ -109,10 +112,11 @@ class Peers:
     ) -> Reply:
         deadline = self._now() + patience
         pause = FIRST_PAUSE
+        passing = NOT_BEGUN if once else HEALING
         while True:
             try:
                 reply = attempt()
-                if reply.status not in HEALING:
+                if reply.status not in passing:
                     return reply
                 reason = f"{reply.status} {reply.text}"
             except Lost as lost:
@@ -195,7 +199,7 @@ def _refused(route: Route, reply: Reply) -> DataboxError:
         404: NotFound,
         413: TooLarge,
     }
-    kind = kinds.get(reply.status, BadRequest)
+    kind = kinds.get(reply.status, Unavailable if reply.status >= 500 else BadRequest)
     return kind(
         f"{route.target} refused {route.method} {route.path}",
         found=f"{reply.status} {reply.text}".strip(),

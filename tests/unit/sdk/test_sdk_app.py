@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,3 +291,33 @@ def test_component_that_is_told_to_stop_ends_in_good_order(kind: str, last: str)
         rest = process.stdout.read()
         assert process.wait(5) == 0
     assert rest.replace("ran\n", "") == last
+
+
+def costly(box: Box) -> tuple[App, list[int]]:
+    """An app whose screen takes a tenth of a second, and how often it was drawn."""
+    app, drawn = App("Test"), list[int]()
+    app.form("again")(lambda _: None)
+
+    @app.screen
+    def screen() -> str:
+        time.sleep(0.1)
+        drawn.append(1)
+        return str(len(drawn))
+
+    app.connect(box)
+    return app, drawn
+
+
+def test_costly_screen_is_not_drawn_again_at_once(box: Box) -> None:
+    app, drawn = costly(box)
+    first = app.answer("GET", "/databox/view", b"")
+    assert app.answer("GET", "/databox/view", b"") == first
+    assert len(drawn) == 1
+
+
+def test_form_shows_its_effect_at_once_on_a_costly_screen(box: Box) -> None:
+    app, drawn = costly(box)
+    app.answer("GET", "/databox/view", b"")
+    app.answer("POST", "/databox/form", b'{"form": "again", "values": {}}')
+    app.answer("GET", "/databox/view", b"")
+    assert len(drawn) == 3

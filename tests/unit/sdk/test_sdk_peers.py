@@ -107,3 +107,21 @@ def test_token_is_renewed_before_its_time_is_over(fake: Any) -> None:
     peers.call(LATEST, patience=1)
     peers.close()
     assert fake.minted == 2
+
+
+@pytest.mark.parametrize(("status", "tries"), [(503, 3), (500, 1)])
+def test_what_must_happen_once_is_repeated_only_if_it_was_not_begun(
+    fake: Any, peers: Peers, status: int, tries: int
+) -> None:
+    asked: list[int] = []
+
+    def answer(*_: Any) -> tuple[int, bytes]:
+        asked.append(1)
+        return (200 if len(asked) == 3 else status), b""
+
+    fake.store._answer = answer
+    try:
+        peers.call(WRITE, RECORD, patience=5, once=True)
+    except Unavailable as error:
+        assert error.found == "500"
+    assert len(asked) == tries
