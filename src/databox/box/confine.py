@@ -87,6 +87,8 @@ def _leave_the_namespaces(birth: Birth, _runtime: tuple[Shared, ...]) -> None:
 
 
 def _build_the_root(birth: Birth, runtime: tuple[Shared, ...]) -> None:
+    # What is made here must be open to the uid that comes; nothing in it is anybody's secret.
+    os.umask(0o022)
     # Else systemd's shared mounts would carry ours back to the host.
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     root = birth.scratch

@@ -1,9 +1,10 @@
 """Keeps one part, store or instance alive: carries out what `lifecycle` decides."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from databox.wire.errors import DataboxError, Unavailable
 
 log = logging.getLogger(__name__)
 
+HOPELESS_FALLS = 3
+"""So many falls in a row, and callers are told instead of kept waiting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hands:
@@ -21,8 +25,8 @@ class Hands:
     After `spawn` came back, and only then, somebody tells the keeper of the end of the process.
     """
 
-    spawn: Callable[[], Awaitable[None]]
-    end: Callable[[], Awaitable[None]]
+    spawn: Callable[[], Coroutine[Any, Any, None]]
+    end: Callable[[], Coroutine[Any, Any, None]]
     kill: Callable[[], None]
 
 
@@ -78,19 +82,27 @@ class Keeper:
         """Start it if it sleeps, and wait until it serves.
 
         Raises:
-            Unavailable: it is stopped or has failed, or is not there in time.
+            Unavailable: it is stopped, has failed, keeps falling, or is not there in time.
         """
         if self.state is State.ASLEEP:
             self.tell(Event.START)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                state = await self.until(State.RUNNING, State.FAILED, State.STOPPED)
-        except TimeoutError:
-            state = self.state
-        if state is not State.RUNNING:
+                while not self._settled:
+                    await self._news.wait()
+        if self.state is not State.RUNNING:
             raise Unavailable(
-                f"{self.name} does not run", code="not-running", found=self.life.reason or state
+                f"{self.name} does not run",
+                code="not-running",
+                found=self.life.reason or self.state,
             )
+
+    @property
+    def _settled(self) -> bool:
+        """Whether there is no point in waiting for it to run."""
+        if self.state is State.WAITING:
+            return self.life.falls >= HOPELESS_FALLS
+        return self.state in (State.RUNNING, State.FAILED, State.STOPPED)
 
     def _report(self) -> None:
         lines.event(
@@ -121,9 +133,8 @@ class Keeper:
         except (DataboxError, OSError) as error:
             self.tell(Ended(clean=False, reason=str(error)))
 
-    def _do(self, work: Awaitable[None]) -> None:
-        assert isinstance(work, Coroutine)
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 

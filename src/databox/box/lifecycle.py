@@ -32,6 +32,7 @@ class Event(StrEnum):
     """What can happen, but for `Ended`."""
 
     START = "start"
+    SLEEP = "sleep"
     READY = "ready"
     STOP = "stop"
     DUE = "due"
@@ -105,6 +106,8 @@ def step(life: Life, event: Event | Ended, now: float, policy: Policy) -> Step:
     match event, life.state:
         case Event.START, State.STOPPED | State.FAILED | State.ASLEEP:
             return Life(State.STARTING, now, 0, life.restarts), Act.SPAWN
+        case Event.SLEEP, State.STOPPED:
+            return replace(life, state=State.ASLEEP, since=now), None
         case Event.DUE, State.WAITING:
             return replace(life, state=State.STARTING, since=now), Act.SPAWN
         case Event.READY, State.STARTING:

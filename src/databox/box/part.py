@@ -37,7 +37,7 @@ class PartSpec:
     module: str
     directory: Path
     answers: tuple[str, ...]
-    config: dict[str, str]
+    config: Callable[[], dict[str, str]]
     secrets: Secrets
     network: bool = False
     shared: tuple[Shared, ...] = ()
@@ -180,7 +180,7 @@ def _birth(spec: PartSpec, place: Place) -> Birth:
     return Birth(
         part=spec.name,
         module=spec.module,
-        config=spec.config,
+        config=spec.config(),
         directory=str(spec.directory),
         scratch=str(place.scratch),
         parent=os.getpid(),

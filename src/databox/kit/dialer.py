@@ -4,12 +4,12 @@ Nobody here chooses an address: the box decides whether this part may reach the 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from socket import socket
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from databox.kit.control import Control
 from databox.kit.http.client import Connection, PeerLost, error_of
 from databox.kit.http.message import Response
 from databox.kit.http.websocket import WebSocket
@@ -26,10 +26,18 @@ STORE = "store"
 _HARMLESS_TWICE = frozenset({"GET", "HEAD"})
 
 
+class Connector(Protocol):
+    """Whoever gives connections: a part's `Control`, or the box itself."""
+
+    async def connect(self, callee: str) -> socket:
+        """A connection to `callee`; raises `DataboxError`."""
+        ...
+
+
 class Dialer:
     """Connections of one part to its callees."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Connector) -> None:
         self._control = control
         self._idle: dict[str, list[Connection]] = {}
 

@@ -57,7 +57,7 @@ def ok(body: bytes) -> bytes:
 def tell(answer: Answer, story: Callable[[Dialer, Peer], Awaitable[None]]) -> None:
     async def run() -> None:
         peer = Peer(answer)
-        dialer = Dialer(peer)  # type: ignore[arg-type]
+        dialer = Dialer(peer)
         await story(dialer, peer)
         dialer.close()
         await asyncio.gather(*peer.tasks)

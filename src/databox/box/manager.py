@@ -1,0 +1,36 @@
+"""The manager's process: the manager with the index of the packages that came with the release."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from databox.kit.control import Control
+from databox.manager import service
+from databox.registry.bundle import Bundle
+from databox.wire.manifest import Manifest, Package
+
+RELEASE = Path("/release")
+"""Where the release's packages lie in this process's own root."""
+KINDS = ("drivers", "apps")
+
+
+async def serve(control: Control) -> None:
+    """Run the manager until the box says stop."""
+    await service.serve(control, Released(Bundle(RELEASE / kind for kind in KINDS)))
+
+
+class Released:
+    """The registry's index in the words that the manager uses."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def packages(self) -> Sequence[Package]:
+        """All of them, by name."""
+        return [
+            Package(digest=each.digest, manifest=each.manifest, signer=each.signer)
+            for each in self._bundle.packages()
+        ]
+
+    def from_files(self, files: dict[str, bytes]) -> Manifest:
+        """The manifest of an uploaded folder."""
+        return self._bundle.from_files(files)

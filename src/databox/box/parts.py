@@ -1,0 +1,237 @@
+"""All of our own processes: born from the zygote, kept alive, ended."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from databox.box.forks import Zygote
+from databox.box.home import Home, own_folder
+from databox.box.keeper import Hands, Keeper
+from databox.box.leftovers import Register
+from databox.box.lifecycle import Ended, Event, Policy, State
+from databox.box.logs import PartLog
+from databox.box.part import Ears, Part, PartSpec, Place, give_birth
+from databox.box.uids import Uids
+from databox.engines.sandbox.output import Pump
+from databox.kit import log as lines
+from databox.wire.control import FromBox, FromPart, Ready
+from databox.wire.errors import DataboxError, NotFound
+
+log = logging.getLogger(__name__)
+
+ZYGOTE = "zygote"
+AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """Who hears of parts: what they ask, that one serves, and every change of a life."""
+
+    asked: Callable[[Part, FromPart], None]
+    ready: Callable[[Part], None]
+    changed: Callable[[Keeper], None]
+
+
+class Parts:
+    """Keeps them by name. A part serves once its keeper is `RUNNING`."""
+
+    def __init__(
+        self,
+        home: Home,
+        uids: Uids,
+        register: Register,
+        modules: Sequence[str],
+        followers: Followers,
+    ) -> None:
+        """`modules`: what the zygote loads in advance."""
+        self._home = home
+        self._uids = uids
+        self._register = register
+        self._nursery = Nursery(home, register, modules)
+        self._followers = followers
+        self._keepers: dict[str, Keeper] = {}
+        self._running: dict[str, Part] = {}
+
+    async def open(self) -> None:
+        """Start the zygote.
+
+        Raises:
+            Unavailable: it does not come up.
+        """
+        await self._nursery.zygote()
+
+    def add(self, spec: PartSpec, policy: Policy) -> Keeper:
+        """Make a part known; it starts when its keeper is told to."""
+        place = Place(
+            self._home.scratch, self._uids.of(spec.name), self._home.logs / f"{spec.name}.log"
+        )
+        own_folder(spec.directory, place.uid)
+        turn = asyncio.Lock()
+
+        async def spawn() -> None:
+            async with turn:
+                await self._spawn(spec, place)
+
+        async def end() -> None:
+            # A start that is under way comes first; then there is something to end.
+            async with turn:
+                if part := self._running.get(spec.name):
+                    await part.stop()
+
+        hands = Hands(spawn, end, lambda: self.kill(spec.name))
+        self._keepers[spec.name] = Keeper(spec.name, policy, hands, self._followers.changed)
+        return self._keepers[spec.name]
+
+    def keeper(self, name: str) -> Keeper:
+        """The keeper of a part.
+
+        Raises:
+            NotFound: there is no such part.
+        """
+        try:
+            return self._keepers[name]
+        except KeyError as error:
+            raise NotFound("there is no such part", field="part", found=name) from error
+
+    def find(self, name: str) -> Keeper | None:
+        """The keeper of a part, if it is known."""
+        return self._keepers.get(name)
+
+    def keepers(self) -> tuple[Keeper, ...]:
+        """All of them."""
+        return tuple(self._keepers.values())
+
+    def running(self, name: str) -> Part | None:
+        """The process of a part, if there is one."""
+        return self._running.get(name)
+
+    def serving(self, name: str) -> Part | None:
+        """The process of a part that is ready, if there is one."""
+        keeper = self._keepers.get(name)
+        ready = keeper is not None and keeper.state is State.RUNNING
+        return self._running.get(name) if ready else None
+
+    def send(self, name: str, message: FromBox) -> None:
+        """Tell a part something if it serves; who starts later learns it otherwise."""
+        if part := self.serving(name):
+            part.send(message)
+
+    def kill(self, name: str) -> None:
+        """End a part's process now; its keeper starts it again."""
+        if part := self._running.get(name):
+            part.kill()
+
+    async def remove(self, name: str) -> None:
+        """End a part and forget it."""
+        if keeper := self._keepers.get(name):
+            await keeper.stop()
+            del self._keepers[name]
+
+    async def stop(self, *names: str) -> None:
+        """End these, all at once; those that are not there are no error."""
+        there = [self._keepers[name] for name in names if name in self._keepers]
+        await asyncio.gather(*(keeper.stop() for keeper in there))
+
+    def close(self) -> None:
+        """End the zygote; the parts have ended."""
+        self._nursery.close()
+
+    async def _spawn(self, spec: PartSpec, place: Place) -> None:
+        keeper = self._keepers[spec.name]
+
+        def ended(end: Ended) -> None:
+            self._running.pop(spec.name, None)
+            keeper.tell(end)
+
+        zygote = await self._nursery.zygote()
+        part = await give_birth(spec, place, zygote, Ears(self._heard, ended))
+        self._running[spec.name] = part
+        self._register.add(part.pid)
+
+    def _heard(self, part: Part, message: FromPart) -> None:
+        if isinstance(message, Ready):
+            # Listeners first: whoever waits for the part may connect a moment later.
+            self._followers.ready(part)
+            self._keepers[part.spec.name].tell(Event.READY)
+        else:
+            self._followers.asked(part, message)
+
+
+class Nursery:
+    """Has a zygote at hand, a new one when the old one was killed. Parts outlive it."""
+
+    def __init__(self, home: Home, register: Register, modules: Sequence[str]) -> None:
+        self._home = home
+        self._register = register
+        self._modules = modules
+        self._zygote: Zygote | None = None
+        self._one = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
+        self._pidfd = -1
+        self._output = -1
+        self._pump: Pump | None = None
+
+    async def zygote(self) -> Zygote:
+        """The zygote, started if there is none.
+
+        Raises:
+            Unavailable: it does not come up.
+        """
+        async with self._one:
+            if self._zygote is None:
+                self._zygote = await self._start()
+            return self._zygote
+
+    def close(self) -> None:
+        """End it."""
+        if self._again is not None:
+            self._again.cancel()
+        if self._zygote is not None:
+            self._forget()
+
+    async def _start(self) -> Zygote:
+        output, output_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(output, False)
+        pump = Pump(output, PartLog(self._home.logs / f"{ZYGOTE}.log"))
+        try:
+            zygote = await Zygote.start(self._home.root, self._modules, output_end)
+        except BaseException:
+            pump.stop()
+            os.close(output)
+            raise
+        finally:
+            os.close(output_end)
+        for name, why in zygote.missing.items():
+            lines.event(log, logging.ERROR, "module-missing", module=name, why=why)
+        self._register.add(zygote.pid)
+        self._output, self._pump = output, pump
+        self._pidfd = os.pidfd_open(zygote.pid)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._died)
+        return zygote
+
+    def _died(self) -> None:
+        lines.event(log, logging.ERROR, "zygote-died")
+        self._forget()
+        self._again = asyncio.get_running_loop().create_task(self._come_back())
+
+    async def _come_back(self) -> None:
+        while True:
+            try:
+                await self.zygote()
+            except (DataboxError, OSError) as error:
+                lines.failure(log, "zygote-does-not-start", error)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                return
+
+    def _forget(self) -> None:
+        zygote, self._zygote = self._zygote, None
+        assert zygote is not None
+        assert self._pump is not None
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        zygote.close()
+        self._pump.stop()
+        os.close(self._output)
