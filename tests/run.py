@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from databox.cli import packages
@@ -66,14 +67,16 @@ def prepare() -> dict[str, str]:
     venv = _once("test", _make_venv, "Fetching what the tests need.")
     path = f"{venv}/bin:{os.environ['PATH']}:/usr/sbin:/sbin"
     if node_version() < NODE:
-        node = _once("node", _make_node, "Fetching Node, for the dashboard.")
+        node = _once("node", _make_venv, "Fetching Node, for the dashboard.")
         path = f"{node}/bin:{path}"
     environment = {**clean_environment(os.environ), "VIRTUAL_ENV": str(venv), "PATH": path}
-    _npm(environment)
+    for lock in (ROOT / "ui/package-lock.json", *ROOT.glob("tests/*/*/**/package-lock.json")):
+        if "node_modules" not in lock.parts:
+            _npm(lock.parent, environment)
     return environment
 
 
-def _once(name: str, make: object, words: str) -> Path:
+def _once(name: str, make: Callable[[Path, Path], None], words: str) -> Path:
     lock = LOCKS / f"{name}.txt"
     version = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = CACHE / f"{name}-{version}"
@@ -93,10 +96,6 @@ def _make_venv(folder: Path, lock: Path) -> None:
     packages.install(lock, LOCKS / "bootstrap.txt", "--python", f"{folder}/bin/python3")
 
 
-def _make_node(folder: Path, lock: Path) -> None:
-    _make_venv(folder, lock)
-
-
 def node_version() -> tuple[int, ...]:
     """The version of the `node` that is found first; all zeros without one."""
     node = shutil.which("node")
@@ -106,22 +105,22 @@ def node_version() -> tuple[int, ...]:
     return tuple(int(part) for part in said.strip().removeprefix("v").split(".")[:2])
 
 
-def _npm(environment: dict[str, str]) -> None:
-    """Fetch the dashboard's locked packages; no package runs a script of its own."""
-    ui = ROOT / "ui"
-    version = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
-    done = ui / "node_modules" / ".databox-lock"
+def _npm(folder: Path, environment: dict[str, str]) -> None:
+    """Fetch the locked packages of one folder; no package runs a script of its own."""
+    version = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    done = folder / "node_modules" / ".databox-lock"
     if done.exists() and done.read_text() == version:
         return
-    print("Fetching what the dashboard is built with.", flush=True)
+    print(f"Fetching the packages of {folder.relative_to(ROOT)}.", flush=True)
     fetched = subprocess.run(
         ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"),
-        cwd=ui,
+        cwd=folder,
         env=environment,
         check=False,
     )
     if fetched.returncode != 0:
-        raise SetupError("npm could not fetch the dashboard's packages; see above.")
+        raise SetupError(f"npm could not fetch the packages of {folder}; see above.")
+    done.parent.mkdir(exist_ok=True)
     done.write_text(version)
 
 
