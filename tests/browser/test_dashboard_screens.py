@@ -1,10 +1,10 @@
-"""Every screen of the dashboard, light and dark, narrow and wide: readable, reachable, policy kept."""
+"""Every screen of the dashboard, light and dark, narrow and wide: readable, and policy kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.invented_box import PASSPHRASE, chromium, invented_box, listen, sign_in
 

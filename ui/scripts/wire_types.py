@@ -1,7 +1,6 @@
 """Write `src/lib/types.ts` from the messages of `databox.wire`, so that the two cannot drift.
 
-PYTHONPATH=src python ui/scripts/wire_types.py           # write
-PYTHONPATH=src python ui/scripts/wire_types.py --check   # compare, exit 1 if they differ
+Run it with `PYTHONPATH=src`; with `--check` it only compares, and ends with 1 if they differ.
 """
 
 import sys

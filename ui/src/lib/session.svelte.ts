@@ -89,6 +89,16 @@ class SessionState {
     await this.look()
   }
 
+  /** When calls fail: is the box still open to us? It locks when it is started again. */
+  async check(): Promise<void> {
+    try {
+      this.status = await box.status()
+    } catch {
+      return // Not reachable at all: the page stays as it is, and says so.
+    }
+    if (this.status.state === 'locked' || this.status.state === 'new') await this.leave()
+  }
+
   enter(): void {
     this.phase = 'in'
   }

@@ -134,6 +134,7 @@ export const consent = {
   pages: 'Runs its own screen, sealed off from everything else.',
   views: 'Its screen is drawn by your box: none of its code runs in your browser.',
   written: 'What will be written in your History',
+  lacking: 'Something that it needs is not chosen. Until you choose it, the app shows invented data.',
   install: 'Install with these choices',
   start: 'Start with these choices',
   save: 'Save these choices',

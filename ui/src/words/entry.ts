@@ -44,6 +44,7 @@ export const entry = {
     code: 'Your recovery code',
     sheetTitle: 'Databox recovery sheet',
     sheetOf: (name: string) => `Box of ${name}`,
+    sheetKey: 'Key of your History (shows that nobody changed it)',
     sheetKeep: 'Keep this where you keep papers that matter. Whoever has it can open your box.',
     typed: 'Type its last group',
     typedHelp: 'To be sure that you have it. Look at your paper, not at the screen.',

@@ -52,5 +52,6 @@ export const home = {
     history: 'Read the History',
     historyText: 'Every look at your data, in plain sentences, and a proof that nobody changed it.',
     hide: 'Hide these',
+    hidden: 'The next steps are hidden.',
   },
 } as const
