@@ -112,7 +112,7 @@ def _as_float(value: float) -> float:
     try:
         return value if abs(value) < 2**53 else float(value)
     except OverflowError:
-        return math.copysign(1.797e308, value)
+        return 1.797e308 if value > 0 else -1.797e308
 
 
 def _show(

@@ -1,4 +1,4 @@
-"""A store that really runs: its file, its writer, HTTP over unix sockets; only the arbiter is played.
+"""A store that really runs, file, writer and HTTP over unix sockets; only the arbiter is played.
 
 Run as a program it serves one caller until it is killed: `running.py FOLDER CALLER`.
 """
@@ -27,6 +27,8 @@ from databox.wire.ledger import Event
 KEY = bytes(range(32))
 SECRET = "s" * 43
 NAME = "hue-store"
+NOTHING = object()
+"""No body, which is something else than `null`."""
 DRIVER, APP = "hue", "graph"
 
 
@@ -53,36 +55,38 @@ class Running:
         guard = Guard(NAME, SECRET, self.store.clock, self.ended, keeps=KEEPS)
         self.store.open(guard, self._send, origin=origin)
         self.server = Server(self.store.router)
-        self._connections: list[Connection] = []
+        self._listening: set[str] = set()
 
     def listen(self, caller: str) -> Path:
         """Serve `caller` on a socket of its own."""
         path = self.folder / f"{caller}.sock"
         path.unlink(missing_ok=True)
+        self._listening.add(caller)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
         listener.listen(64)
         self.server.serve_listener(listener, caller)
         return path
 
-    async def ask(  # noqa: PLR0913
+    async def ask(
         self,
         method: str,
         path: str,
-        body: Any = None,
+        body: Any = NOTHING,
         *,
         caller: str = APP,
         caveats: Sequence[str] = (),
         key: str | None = None,
-        grant: str = "g1",
+        grant: str | None = None,
         raw: bytes | None = None,
     ) -> Response:
         """One request with a token for exactly this path, unless another `key` is given."""
         connection = self.connect(caller)
         plain = path.partition("?")[0]
+        grant = grant or ("own" if caller == DRIVER else "g1")
         shown = token(caller, method, plain, *caveats, grant=grant) if key is None else key
         headers = {"x-api-key": shown} if shown else {}
-        content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        content = raw if raw is not None else b"" if body is NOTHING else json.dumps(body).encode()
         try:
             return await connection.request(method, path, headers, content)
         finally:
@@ -91,7 +95,7 @@ class Running:
     def connect(self, caller: str) -> Connection:
         """A connection of this caller."""
         path = self.folder / f"{caller}.sock"
-        if not path.exists():
+        if caller not in self._listening:
             self.listen(caller)
         connected = socket.socket(socket.AF_UNIX)
         connected.connect(str(path))

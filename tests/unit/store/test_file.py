@@ -1,0 +1,137 @@
+"""The store's file: groups are whole or not at all, and nothing in it is readable."""
+
+from pathlib import Path
+
+import pytest
+
+from databox.store import audit
+from databox.store.audit import broken_at
+from databox.store.file import (
+    NewEndings,
+    NewItem,
+    NewReading,
+    NewState,
+    NewValue,
+    StoreFile,
+    Write,
+)
+from databox.store.readings import EARLIEST, LATEST, Reading
+from databox.wire.errors import Unavailable
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+def times(file: StoreFile, source: str = "load") -> list[int]:
+    batches = file.reader().readings(source, EARLIEST, LATEST, batch=3)
+    return [each.t for batch in batches for each in batch]
+
+
+def test_readings_come_in_order_of_time_then_of_arrival(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    for group in ([3, 1, 2], [2, 9], [2]):
+        file.commit({}, [NewReading("load", t, str(t).encode()) for t in group], 0)
+    found = [each for batch in file.reader().readings("load", 0, 5, batch=2) for each in batch]
+    assert [each.t for each in found] == [1, 2, 2, 2, 3]
+    assert found == sorted(found, key=lambda each: (each.t, each.seq))
+
+
+def test_a_batch_boundary_between_equal_times_loses_nothing(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    file.commit({}, [NewReading("load", 5, b"0") for _ in range(10)], 0)
+    assert len(times(file)) == 10
+
+
+def test_readings_that_come_while_an_answer_is_sent_stay_out(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    file.commit({}, [NewReading("load", t, b"0") for t in range(5)], 0)
+    extent = file.reader().extent("load", 0, 100)
+    file.commit({}, [NewReading("load", t, b"0") for t in range(5)], 0)
+    batches = file.reader().readings("load", 0, 100, last_seq=extent.last_seq)
+    assert sum(map(len, batches)) == extent.count == 5
+
+
+def test_numbers_of_readings_never_repeat_over_restarts(path: Path) -> None:
+    seen: list[int] = []
+    for _ in range(3):
+        file = StoreFile(path, KEY)
+        for records in ({}, {b"[]": 1}):
+            outcomes = file.commit(records, [NewReading("load", 1, b"0")] * 2, 0)
+            seen += [each.seq for each in outcomes if isinstance(each, Reading)]
+        file.commit({}, [NewState("time", 5)], 0)
+        file.close()
+    assert len(set(seen)) == len(seen) == 12
+    assert seen == sorted(seen)
+
+
+def test_a_group_that_fails_leaves_nothing(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    file.commit({b"[1]": 1}, [NewReading("load", 1, b"0")], 0)
+    wrong = NewReading("new", 2, None)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        file.commit({b"[2]": 1}, [NewReading("load", 2, b"0"), wrong], 0)
+    file.commit({b"[3]": 1}, [NewReading("new", 3, b"0")], 0)
+    assert times(file) == [1]
+    assert times(file, "new") == [3]
+    rows = list(file.reader().chain())
+    assert [row.blob for row in rows] == [b"[[1,[1]]]", b"[[1,[3]]]"]
+    assert broken_at(rows) is None
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_chain_goes_on_over_restarts_and_reopening(path: Path, again: bool) -> None:
+    file = StoreFile(path, KEY)
+    for number in range(5):
+        file.commit({audit.encode(number): number}, [], number)
+        if again:
+            file.reopen()
+        else:
+            file.close()
+            file = StoreFile(path, KEY)
+    rows = list(file.reader().chain())
+    assert broken_at(rows) is None
+    assert [row.total for row in rows] == [0, 1, 3, 6, 10]
+
+
+def test_items_keep_their_place_when_they_are_replaced(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    writes: list[Write] = [NewItem("a", b"1"), NewItem("b", b"2"), NewItem("a", b"3")]
+    assert file.commit({}, writes, 0) == [True, True, False]
+    assert file.reader().items() == [b"3", b"2"]
+
+
+def test_values_endings_and_numbers_are_kept(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    file.commit({}, [NewValue("k", b"1"), NewEndings(7, ("g1", "g2")), NewState("n", 3)], 0)
+    file.commit({}, [NewValue("k", b"2"), NewEndings(8, ("g2",))], 0)
+    reader = file.reader()
+    assert reader.value("k") == b"2"
+    assert reader.value("other") is None
+    assert reader.endings() == (8, ["g1", "g2"])
+    assert (reader.state("n"), reader.state("m")) == (3, 0)
+
+
+def test_no_planted_word_is_readable(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    file.commit(
+        {b'["canary"]': 1},
+        [
+            NewReading("canary", 1, b'"canary"'),
+            NewValue("canary", b'"canary"'),
+            NewItem("canary", b'"canary"'),
+        ],
+        0,
+    )
+    for each in path.parent.iterdir():
+        assert b"canary" not in each.read_bytes()
+
+
+def test_another_key_does_not_open_it(path: Path) -> None:
+    StoreFile(path, KEY).close()
+    with pytest.raises(Unavailable) as error:
+        StoreFile(path, bytes(32))
+    assert error.value.code == "database-key"
