@@ -33,7 +33,7 @@ class Person:
 class OpenGuard:
     person: Person = field(default_factory=Person)
 
-    def check(self, request: Request, token: str) -> Person:
+    def check(self, request: Request) -> Person:
         return self.person
 
 
