@@ -31,9 +31,14 @@ def port_of(home: Path) -> int:
     return port
 
 
-def address_of(home: Path) -> str:
-    """The address of the box of this home folder: where it runs, or else where it would."""
+def announced(home: Path) -> str | None:
+    """The address that the running box has told, None until it listens."""
     try:
         return (home / "run" / "address").read_text().strip()
     except (FileNotFoundError, PermissionError):
-        return f"http://databox.localhost:{port_of(home)}"
+        return None
+
+
+def address_of(home: Path) -> str:
+    """The address of the box of this home folder: where it listens, or else where it would."""
+    return announced(home) or f"http://databox.localhost:{port_of(home)}"

@@ -7,7 +7,7 @@ import msgspec
 
 from databox.cli.client import Client, box_status, operator
 from databox.cli.down import running
-from databox.cli.settings import address_of
+from databox.cli.settings import announced
 from databox.wire import api
 
 
@@ -38,7 +38,9 @@ def look(home: Path) -> Report:
     # An address left behind by a box that was killed may by now be somebody else's.
     if running(home) is None:
         return Report(state="stopped")
-    address = address_of(home)
+    address = announced(home)
+    if address is None:
+        return Report(state="starting")
     found = box_status(address)
     report = Report(
         state=found.state,

@@ -1,10 +1,9 @@
 """The owner's way in, once the box listens: a browser here, or a line for one elsewhere.
 
-The one-time code gives the box to whoever brings it first. It reaches the browser by a file that
-only this user can read: every process of this machine can read the arguments of every other.
+The one-time code gives the box to whoever brings it first. It reaches the browser by a file of the
+box that only this user can read: every process can read the arguments of every other.
 """
 
-import html
 import os
 import shutil
 import socket
@@ -15,45 +14,29 @@ from pathlib import Path
 
 OPENER = "xdg-open"
 
-_PAGE = """<!doctype html>
-<meta charset="utf-8">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="refresh" content="0; url={address}">
-<title>Databox</title>
-<a href="{address}">Open your box</a>
-"""
-
 
 class WayIn:
     """Announces the box of one home folder, and takes the announcement back when it has ended."""
 
     def __init__(self, home: Path, *, browser: bool) -> None:
         """`browser`: open one, if there is a display."""
-        self._run = home / "run"
+        self._page = home / "run" / "open.html"
+        self._address = home / "run" / "address"
         self._browser = browser
 
     def announce(self, address: str, code: str) -> None:
         """Say where the box answers; the address is the last line. `code`: empty with an owner."""
-        self.close()
-        _write(self._run / "address", address)
-        page = self._page(address, code)
-        if self._browser and has_display(os.environ) and open_browser(page or address):
+        self._address.write_text(address)
+        place = self._page.as_uri() if code else address
+        if self._browser and has_display(os.environ) and open_browser(place):
             print("Your browser opens it now.")
         else:
             self._tell(address, code)
         print(address, flush=True)
 
     def close(self) -> None:
-        """Remove what `announce` wrote."""
-        (self._run / "open.html").unlink(missing_ok=True)
-        (self._run / "address").unlink(missing_ok=True)
-
-    def _page(self, address: str, code: str) -> str:
-        if not code:
-            return ""
-        page = self._run / "open.html"
-        _write(page, _PAGE.format(address=html.escape(f"{address}/#code={code}")))
-        return page.as_uri()
+        """Nobody shall look for a box at this address any more."""
+        self._address.unlink(missing_ok=True)
 
     def _tell(self, address: str, code: str) -> None:
         port = address.rpartition(":")[2]
@@ -63,7 +46,7 @@ class WayIn:
             print(f"One-time code, good for ten minutes: {code}")
         elif code:
             # Not a person's screen but a log or a pipe: the code stays in its file.
-            print(f"The one-time code stands in {self._run / 'open.html'}")
+            print(f"Open {self._page} here, or type the code that stands in it.")
         print("Then open:")
 
 
@@ -86,10 +69,3 @@ def open_browser(place: str) -> bool:
         start_new_session=True,
     )
     return True
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, not even for a moment."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w") as file:  # noqa: PTH123 # a descriptor, not a path
-        file.write(text)
