@@ -12,7 +12,7 @@ from databox.box.packages import Packages
 from databox.box.pairs import Pairs
 from databox.box.parts import Parts
 from databox.box.permitted import STORE_CALLERS, check_pair
-from databox.box.reception import Reception
+from databox.box.reception import WAKE_SECONDS, Reception
 from databox.box.specs import EXPORT, SWITCHBOARD
 from databox.box.stores import Stores
 from databox.box.uids import Uids
@@ -56,6 +56,8 @@ class Components:
         match message:
             case control.EnsureStore(store=store):
                 await self.ensure_store(store)
+                # Its first start makes it a target that tokens can be had for.
+                await pieces.parts.keeper(store).awake(WAKE_SECONDS)
             case control.ForgetStore(store=store):
                 await pieces.stores.forget(store)
             case control.RestartStore(store=store):

@@ -48,6 +48,9 @@ class Zygote:
         match await zygote._answer(LOAD_SECONDS):
             case Hello() as hello:
                 zygote.missing = hello.missing
+            case Stillborn(reason=reason):
+                zygote.close()
+                raise Unavailable("no part can be started", code="zygote", found=reason)
             case _:
                 raise Unavailable("the zygote spoke out of turn")
         return zygote

@@ -64,8 +64,13 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What parts and instances print."""
+        """What parts print, and the box itself."""
         return self.root / "logs"
+
+    @property
+    def instance_logs(self) -> Path:
+        """What instances print; a folder of its own, since their names are not ours."""
+        return self.logs / "instances"
 
     def part(self, name: str) -> Path:
         """The data folder of one of our own parts."""
@@ -87,7 +92,8 @@ def open_home(root: Path) -> Home:
         shutil.rmtree(stale, ignore_errors=True)
     for folder in (home.peers, home.packages, home.instances):
         _folder(folder, PASSABLE)
-    for folder in (home.pairs, home.scratch, home.keys, home.stores, home.logs, root / "parts"):
+    closed = (home.pairs, home.scratch, home.keys, home.stores, home.logs, home.instance_logs)
+    for folder in (*closed, root / "parts"):
         _folder(folder, CLOSED)
     return home
 

@@ -197,7 +197,7 @@ class Instances:
 
     def log_file(self, name: str) -> Path:
         """Where an instance's output is."""
-        return self._around.home.logs / "instances" / f"{name}.log"
+        return self._around.home.instance_logs / f"{name}.log"
 
     async def close(self) -> None:
         """Stop all of them."""

@@ -179,10 +179,10 @@ class Packages:
     async def _sandbox(self) -> AsyncIterator[Path]:
         """A folder for the `/var` of a throw-away sandbox."""
         top = self._home.instances / f".{secrets.token_hex(8)}"
-        top.mkdir(mode=0o711)
-        top.chmod(0o711)
-        for name in ("var", "empty"):
-            (top / name).mkdir(mode=0o755)
+        for folder, mode in ((top, 0o711), (top / "var", 0o700), (top / "empty", 0o755)):
+            folder.mkdir()
+            # The umask, which keeps everything else closed, has cut the mode.
+            folder.chmod(mode)
         try:
             yield top / "var"
         finally:

@@ -36,7 +36,11 @@ def main(channel: socket.socket, home: Path, modules: Sequence[str]) -> None:
     os.setsid()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     missing = {name: text for name in modules if (text := _load(name))}
-    runtime = folders_of(sys.path, home)
+    try:
+        runtime = folders_of(sys.path, home)
+    except ValueError as error:
+        channel.send(msgspec.json.encode(Stillborn(step="load", reason=str(error))))
+        return
     gc.collect()
     # Objects made so far are never looked at again: collecting in a part would copy their pages.
     gc.freeze()
