@@ -52,14 +52,14 @@ test('an error of the box keeps its words', async () => {
   const body = { error: { code: 'schema', message: 'this does not fit', field: 'name', found: '7', remedy: 'use text' } }
   const error = await readError(new Response(JSON.stringify(body), { status: 400 }))
   expect(explain(error)).toMatchObject({ title: 'This does not fit.', todo: 'Use text.' })
-  expect(explain(error).means).toContain('Found: 7')
+  expect(explain(error).found).toBe('At: name · Found: 7')
 })
 
 test('an answer that is no error of ours is told by its status', async () => {
   const error = await readError(new Response('<html>', { status: 502 }))
-  expect(explain(error)).toEqual(words.errors.broken)
+  expect(explain(error)).toEqual({ ...words.errors.broken, found: '' })
 })
 
 test('a box that does not answer is told as such', () => {
-  expect(explain(new BoxError(0, 'offline', ''))).toBe(words.errors.offline)
+  expect(explain(new BoxError(0, 'offline', ''))).toMatchObject(words.errors.offline)
 })

@@ -5,13 +5,15 @@ export interface Told {
   title: string
   means: string
   todo: string
+  /** What the box says it found, for who wants to know more. */
+  found: string
 }
 
 /** An error in the owner's words. The box's own message is used where it says more. */
 export function explain(error: BoxError): Told {
   const { errors } = words
-  if (error.code === 'timeout') return errors.timeout
-  if (error.offline) return errors.offline
+  if (error.code === 'timeout') return { ...errors.timeout, found: '' }
+  if (error.offline) return { ...errors.offline, found: '' }
   const known = byStatus(error.status)
   const found = [
     error.field && errors.field(error.field),
@@ -19,12 +21,13 @@ export function explain(error: BoxError): Told {
   ].filter(Boolean)
   return {
     title: error.message ? sentence(error.message) : known.title,
-    means: [...found, known.means].join(' · '),
+    means: known.means,
     todo: error.remedy ? sentence(error.remedy) : known.todo,
+    found: found.join(' · '),
   }
 }
 
-function byStatus(status: number): Told {
+function byStatus(status: number): Omit<Told, 'found'> {
   const { errors } = words
   if (status === 401 || status === 403) return errors.denied
   if (status === 404) return errors.missing
