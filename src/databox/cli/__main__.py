@@ -1,6 +1,7 @@
 """`python3 -m databox.cli`: read the command line, carry it out, say plainly what went wrong."""
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ NOT_RUNNING = 3
 def main() -> int:
     """Carry out one command; the number is the exit code."""
     words = parser().parse_args()
+    # `up` and `run` go on for long: who reads them through a pipe sees each line when it is said.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         return _carry_out(words, default_home())
     except KeyboardInterrupt:
