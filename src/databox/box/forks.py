@@ -42,7 +42,7 @@ class Zygote:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            process = _spawn(theirs.fileno(), (str(home), *modules), output)
+            process = _spawn(theirs.fileno(), home, modules, output)
         ours.setblocking(False)
         zygote = cls(process, ours)
         match await zygote._answer(LOAD_SECONDS):
@@ -102,14 +102,25 @@ class Zygote:
         return answer
 
 
-def _spawn(channel: int, words: tuple[str, ...], output: int) -> subprocess.Popen[bytes]:
+def _spawn(
+    channel: int, home: Path, modules: Sequence[str], output: int
+) -> subprocess.Popen[bytes]:
+    words = (str(channel), str(home), *modules)
     return subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", "databox.box.zygote", str(channel), *words],
+        [sys.executable, "-P", "-s", "-m", "databox.box.zygote", *words],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
         pass_fds=[channel],
         # Parts find this in their memory, so it holds nothing but what they need.
-        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={"PYTHONPATH": os.pathsep.join(_module_folders(home))},
         cwd="/",
     )
+
+
+def _module_folders(home: Path) -> list[str]:
+    """Where modules are loaded from, which parts will see.
+
+    Not the working directory, which `python -m` puts there, if the home folder lies in it.
+    """
+    return [path for path in sys.path if path and not home.is_relative_to(Path(path).resolve())]
