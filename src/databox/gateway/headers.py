@@ -27,9 +27,7 @@ _NO_SENSORS = ", ".join(
     f"{name}=()"
     for name in (
         "accelerometer",
-        "ambient-light-sensor",
         "autoplay",
-        "bluetooth",
         "camera",
         "clipboard-read",
         "display-capture",
@@ -49,7 +47,6 @@ _NO_SENSORS = ", ".join(
         "screen-wake-lock",
         "serial",
         "usb",
-        "web-share",
         "xr-spatial-tracking",
     )
 )

@@ -44,6 +44,13 @@ def test_the_dashboards_own_calls_pass():
     assert check_api_call("GET", {"sec-fetch-site": "same-origin"}, ORIGINS) is None
 
 
+def test_a_websocket_needs_the_dashboards_origin():
+    upgrade = {"upgrade": "websocket", "origin": ORIGINS.shell}
+    assert check_api_call("GET", upgrade, ORIGINS) is None
+    with pytest.raises(Denied):
+        check_api_call("GET", {**upgrade, "origin": "http://databox.localhost:9999"}, ORIGINS)
+
+
 def test_the_command_line_passes_to_its_proof():
     assert check_api_call("POST", {}, ORIGINS) is None
 
