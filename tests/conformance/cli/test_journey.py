@@ -1,6 +1,7 @@
 """The command line against a whole box: what an owner without a browser does, in order."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 
@@ -128,7 +129,9 @@ def test_a_taken_port_is_told_with_its_holder(box: BoxByScript) -> None:
     with box_by_script() as other:
         done = other.verb("up", "--no-browser", "--port", port, check=False)
     assert done.returncode == 1
-    assert f"(process {box.pid})" in done.stderr
+    # A box hides its descriptors, which hold keys, from other programs of the same user.
+    holder = f"(process {box.pid})" if os.getuid() == 0 else "no program that this user may see"
+    assert holder in done.stderr
     assert "--port" in done.stderr
 
 
