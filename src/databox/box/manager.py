@@ -5,6 +5,7 @@ from pathlib import Path
 
 from databox.kit.control import Control
 from databox.manager import service
+from databox.registry import content
 from databox.registry.bundle import Bundle
 from databox.wire.manifest import Manifest, Package
 
@@ -31,6 +32,14 @@ class Released:
             for each in self._bundle.packages()
         ]
 
+    def check(self, files: dict[str, bytes]) -> None:
+        """Refuse what no honest package has."""
+        content.check(files)
+
     def from_files(self, files: dict[str, bytes]) -> Manifest:
         """The manifest of an uploaded folder."""
         return self._bundle.from_files(files)
+
+    def install_command(self, files: dict[str, bytes]) -> tuple[str, ...]:
+        """What must be run once, in a throw-away sandbox, before it can start."""
+        return self._bundle.install_command(files)

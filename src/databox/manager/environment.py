@@ -25,9 +25,16 @@ def environment(
     choices: Choices,
     sources: Sequence[SourceRow],
     wanted: Sequence[GrantRequest],
+    *,
+    timezone: str,
 ) -> dict[str, str]:
-    """Everything but the secrets, which are files."""
+    """Everything but the secrets, which are files. The box's own names win over the author's.
+
+    `timezone`: the owner's, as `TZ`; a sandbox has no file that says it.
+    """
     names = {
+        **(manifest.run.environment if manifest.run else {}),
+        "TZ": timezone,
         "DATABOX_LOCAL_NAME": manifest.name,
         "DATABOX_ARBITER_ENDPOINT": endpoint("arbiter"),
     }
@@ -41,6 +48,16 @@ def environment(
         if row is not None:
             names[f"DATASOURCE_{choice.clientid}"] = json.dumps(_item(row, choice.exact))
     return names
+
+
+def timezone_of(localtime: bytes) -> str:
+    """The `TZ` text in the footer of the system's time zone file; UTC where there is none.
+
+    Source: RFC 8536, 3.3.
+    """
+    lines = localtime.rsplit(b"\n", 2)
+    footer = lines[-2] if localtime.startswith(b"TZif") and len(lines) == 3 else b""
+    return footer.decode("ascii", "replace") or "UTC0"
 
 
 def _item(row: SourceRow, exact: str) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from databox.kit.clock import Clock
 from databox.kit.control import Control
 from databox.manager import flows, plan
-from databox.manager.environment import environment
+from databox.manager.environment import environment, timezone_of
 from databox.manager.peers import Peers, end_all
 from databox.manager.sources import SourceBook
 from databox.manager.state import Installed, State
@@ -24,6 +25,8 @@ from databox.wire.errors import BadRequest, Conflict
 from databox.wire.manifest import Manifest, Package
 from databox.wire.names import ComponentName, store_of
 from databox.wire.sla import Sla
+
+LOCALTIME = Path("/etc/localtime")
 
 
 class Installer:
@@ -37,6 +40,7 @@ class Installer:
         self._peers = peers
         self._sources = sources
         self._clock = clock
+        self._timezone = timezone_of(LOCALTIME.read_bytes() if LOCALTIME.exists() else b"")
         self._turn = asyncio.Lock()
 
     async def install(self, package: Package, request: api.InstallRequest, user: str) -> Installed:
@@ -199,7 +203,8 @@ class Installer:
     async def _start(self, installed: Installed, wanted: Sequence[api.GrantRequest]) -> None:
         manifest = installed.manifest
         assert manifest.run is not None, "checked before anything was installed"
-        variables = environment(manifest, installed.choices, await self._sources.rows(), wanted)
+        rows = await self._sources.rows()
+        variables = environment(manifest, installed.choices, rows, wanted, timezone=self._timezone)
         await self._box.ask(
             control.StartInstance(
                 id=0,

@@ -6,7 +6,7 @@ import io
 import secrets
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -14,12 +14,8 @@ import msgspec
 from databox.kit.control import Control
 from databox.manager.state import State
 from databox.wire import api, control, manifest
-from databox.wire.errors import BadRequest, NotFound, TooLarge
+from databox.wire.errors import BadRequest, NotFound
 from databox.wire.manifest import Package
-
-MAX_UPLOAD = 16 * 1024 * 1024
-MAX_FILES = 2000
-MANIFEST_FILE = "databox-manifest.json"
 
 
 class Bundle(Protocol):
@@ -29,8 +25,16 @@ class Bundle(Protocol):
         """All of them, by name."""
         ...
 
+    def check(self, files: dict[str, bytes]) -> None:
+        """Refuse what no honest package has."""
+        ...
+
     def from_files(self, files: dict[str, bytes]) -> manifest.Manifest:
         """The manifest of an uploaded folder, ours or made from a Dockerfile or package.json."""
+        ...
+
+    def install_command(self, files: dict[str, bytes]) -> tuple[str, ...]:
+        """What must be run once, in a throw-away sandbox, before it can start; mostly nothing."""
         ...
 
 
@@ -90,13 +94,14 @@ class Shelf:
             BadRequest: a hostile path, not base64, or no usable manifest.
         """
         files = {path: _content(path, text) for path, text in request.files.items()}
-        check_files(files)
+        self._bundle.check(files)
+        install = () if request.describe else self._bundle.install_command(files)
         name = secrets.token_hex(8)
         self._inbox.mkdir(exist_ok=True)
         tar = self._inbox / f"{name}.tar"
         tar.write_bytes(_tar(files))
         try:
-            raw = await self._box.ask(control.AdoptPackage(id=0, upload=tar.name))
+            raw = await self._box.ask(control.AdoptPackage(id=0, upload=tar.name, install=install))
         finally:
             tar.unlink(missing_ok=True)
         adopted = msgspec.json.decode(raw, type=control.Adopted)
@@ -116,36 +121,6 @@ class Shelf:
             raise NotFound("the file to describe is not in the upload", field="describe")
         raw = await self._box.ask(control.Describe(id=0, package=digest, file=describe))
         return manifest.decode(msgspec.json.decode(raw, type=control.Described).manifest.encode())
-
-
-def check_files(files: dict[str, bytes]) -> None:
-    """Refuse what no honest folder has.
-
-    Raises:
-        TooLarge: over 16 MiB or 2,000 files.
-        BadRequest: an absolute path, `..`, a NUL or newline, two names that differ in case only.
-    """
-    size = sum(len(content) for content in files.values())
-    if size > MAX_UPLOAD or len(files) > MAX_FILES:
-        raise TooLarge(
-            "the package is too large",
-            field="files",
-            found=f"{len(files)} files, {size} bytes",
-            remedy=f"Keep it under {MAX_FILES} files and {MAX_UPLOAD} bytes",
-        )
-    folded = [path.casefold() for path in files]
-    for path in files:
-        pure = PurePosixPath(path)
-        odd = any(ord(character) < 32 or character in "\\\x7f" for character in path)
-        same = folded.count(path.casefold()) > 1
-        if not path or pure.is_absolute() or ".." in pure.parts or odd or same or len(path) > 300:
-            raise BadRequest(
-                "this file name cannot be in a package",
-                code="package-path",
-                field="files",
-                found=repr(path[:100]),
-                remedy="Use plain relative names that differ in more than case",
-            )
 
 
 def _content(path: str, text: str) -> bytes:
