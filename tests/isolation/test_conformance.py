@@ -318,12 +318,19 @@ def test_a_program_that_is_not_there_ends_the_run_and_its_log_says_so(stage: Any
     assert "/app/nothing" in (spec.log or Path()).read_text()
 
 
-def test_a_sandbox_that_cannot_be_built_is_told_apart_from_an_app_that_failed(stage: Any) -> None:
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["at-release", "before-release"])
+def test_a_sandbox_that_cannot_be_built_is_told_apart_from_an_app_that_failed(
+    pause: float, stage: Any
+) -> None:
     folder = stage.world.attacks
     spec = stage.spec("/bin/true", shared=((folder, "/opt/a"), (folder, "/opt/a/not-there")))
 
+    async def prepare(run: Run) -> None:
+        # Time enough for bubblewrap to fail, but none for its end to be noticed.
+        time.sleep(pause)  # noqa: ASYNC251
+
     async def story(engine: Engine) -> Exit:
-        return await (await engine.start(spec)).wait()
+        return await (await engine.start(spec, prepare)).wait()
 
     end = stage.tell(story)
     assert end.reason is ExitReason.BROKEN

@@ -50,8 +50,9 @@ class Held:
     descriptors: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def release(self) -> None:
-        """Let the app run."""
-        os.write(self.block, b"x")
+        """Let the app run. A sandbox that could not be built is dead by now, and its end tells."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.block, b"x")
 
     def kill(self) -> None:
         """End every process of the instance."""
