@@ -31,11 +31,11 @@ def restrict(read: Iterable[str], write: Iterable[str], *, network: bool) -> int
     Returns:
         The kernel's version of Landlock, 0 where it has none and nothing was done.
     """
-    version = _version()
-    if version == 0:
+    found = version()
+    if found == 0:
         return 0
-    writing = sum(bits for since, bits in _WRITE_BY_VERSION.items() if version >= since)
-    ruleset = _create(writing, version, network)
+    writing = sum(bits for since, bits in _WRITE_BY_VERSION.items() if found >= since)
+    ruleset = _create(writing, found, network)
     try:
         for path in read:
             _allow(ruleset, path, _READ_FILE | _READ_FOLDER)
@@ -44,10 +44,11 @@ def restrict(read: Iterable[str], write: Iterable[str], *, network: bool) -> int
         kernel.system_call(_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
-    return version
+    return found
 
 
-def _version() -> int:
+def version() -> int:
+    """The kernel's version of Landlock, 0 where it has none or does not let us."""
     try:
         return kernel.system_call(_CREATE, None, 0, _VERSION)
     except OSError:

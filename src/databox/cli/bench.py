@@ -73,5 +73,7 @@ def _number(value: float | None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # The same packages as the box itself, wherever this module was found.
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # The same packages as the box itself, wherever this module was found; and, beside those, what
+    # lies in the folder of the benchmark.
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from databox.box import landlock
 from databox.box.outer import listen
 from databox.cli.home import closed_folder
 from databox.engines import Finding
@@ -19,7 +20,8 @@ MEMORY_WARN = 400 * MEBIBYTE
 
 def examine(home: Path, port: int, box: int | None) -> list[Finding]:
     """All findings about the machine. `box`: the process of the running box, if one runs."""
-    return [python(), system(), place(home), disk(home), memory(), check_port(port, box)]
+    findings = [python(), system(), file_walls(), place(home), disk(home), memory()]
+    return [*findings, check_port(port, box)]
 
 
 def python() -> Finding:
@@ -35,6 +37,14 @@ def system() -> Finding:
     if machine.machine in {"x86_64", "aarch64"}:
         return Finding("system", "ok", found)
     return Finding("system", "fail", found, "Use a machine with an x86-64 or arm64 processor")
+
+
+def file_walls() -> Finding:
+    """Whether parts have Landlock as a second wall around their files."""
+    found = landlock.version()
+    if found:
+        return Finding("landlock", "ok", f"version {found}")
+    return Finding("landlock", "ok", "this kernel has none; mounts alone keep parts from files")
 
 
 def place(home: Path) -> Finding:

@@ -51,6 +51,13 @@ def test_a_benchmark_uses_the_packages_of_the_box(tmp_path: Path, capsys) -> Non
     assert bench(as_json=True, folder=tmp_path) == 0
 
 
+def test_a_benchmark_may_use_another(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    benchmark(tmp_path, "a", "import b")
+    benchmark(tmp_path, "b", "")
+    assert bench(as_json=True, folder=tmp_path) == 0
+
+
 def test_without_benchmarks_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no benchmarks"):
         bench(as_json=True, folder=tmp_path)

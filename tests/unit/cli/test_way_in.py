@@ -52,6 +52,12 @@ def test_without_a_display_a_line_for_ssh_is_printed(home, opened, browser, monk
     assert "s3cret" not in said
 
 
+def test_at_a_terminal_the_code_can_be_read(home, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    WayIn(home, browser=False).announce(ADDRESS, "s3cret")
+    assert "good for ten minutes: s3cret" in capsys.readouterr().out
+
+
 def test_the_last_line_is_the_address(home, capsys) -> None:
     WayIn(home, browser=False).announce(ADDRESS, "")
     assert capsys.readouterr().out.splitlines()[-1] == ADDRESS
