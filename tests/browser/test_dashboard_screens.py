@@ -153,6 +153,10 @@ def test_live_line_grows_and_can_be_paused(browser: Browser) -> None:
         live = page.get_by_test_id("live")
         first = live.get_attribute("data-newest") or ""
         expect(live).not_to_have_attribute("data-newest", first)
+        # Lists are asked for again every five seconds; that must not begin the line anew.
+        points = int(live.get_attribute("data-points") or 0)
+        page.wait_for_timeout(6000)
+        assert int(live.get_attribute("data-points") or 0) >= points
         page.get_by_role("button", name="Pause").click()
         held = live.get_attribute("data-newest")
         page.wait_for_timeout(2500)

@@ -2,10 +2,11 @@
 import { BoxError } from './api'
 
 export class Loaded<T> {
-  value = $state<T | undefined>(undefined)
+  value = $state.raw<T | undefined>(undefined)
   error = $state<BoxError | undefined>(undefined)
   busy = $state(false)
   readonly #ask: () => Promise<T>
+  #text = ''
 
   constructor(ask: () => Promise<T>) {
     this.#ask = ask
@@ -15,7 +16,11 @@ export class Loaded<T> {
   async again(): Promise<void> {
     this.busy = true
     try {
-      this.value = await this.#ask()
+      const value = await this.#ask()
+      // The same answer once more must not make the page begin anew.
+      const text = JSON.stringify(value)
+      if (text !== this.#text) this.value = value
+      this.#text = text
       this.error = undefined
     } catch (error) {
       this.error = asBoxError(error)
