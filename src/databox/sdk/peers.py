@@ -181,7 +181,16 @@ class Peers:
                 if connection.idle():
                     return connection
                 connection.close()
-        return Connection(f"{self._folder}/{target}.sock")
+        path = f"{self._folder}/{target}.sock"
+        try:
+            return Connection(path)
+        except Lost as lost:
+            # The box keeps the socket while its owner restarts, and takes it away with the grant.
+            if isinstance(lost.__cause__, FileNotFoundError):
+                raise Denied(
+                    f"the box does not let this app reach {target}", found="no permission now"
+                ) from lost
+            raise
 
     def _put_back(self, target: str, connection: Connection) -> None:
         with self._lock:

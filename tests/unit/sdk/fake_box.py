@@ -70,8 +70,13 @@ class Service:
         for connection in self._open:
             with contextlib.suppress(OSError):  # closed already
                 connection.shutdown(socket.SHUT_RDWR)
+        # As in the box: the socket stays where it is while the one behind it is away.
         self._open.clear()
-        self._path.unlink(missing_ok=True)
+
+    def forbid(self) -> None:
+        """What the box does when the last permission ends."""
+        self.stop()
+        self._path.unlink()
 
 
 class FakeBox:

@@ -53,6 +53,15 @@ def test_call_goes_through_when_a_restarted_arbiter_comes_back(fake: Any, peers:
     assert peers.call(LATEST, patience=5) == b"[]"
 
 
+def test_call_is_denied_at_once_when_the_permission_ended(fake: Any, peers: Peers) -> None:
+    peers.call(LATEST, patience=1)
+    fake.store.forbid()
+    began = time.monotonic()
+    with pytest.raises(Denied, match="does not let this app reach"):
+        peers.call(LATEST, patience=5)
+    assert time.monotonic() - began < 1
+
+
 def test_call_gives_up_when_its_patience_ends(fake: Any, peers: Peers) -> None:
     fake.store.stop()
     began = time.monotonic()
