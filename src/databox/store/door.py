@@ -1,7 +1,8 @@
 """The door of a store: no request passes without a good token, and none without being recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
 
 from databox.kit.clock import Clock
 from databox.kit.guard import Guard, Verified
@@ -18,8 +19,27 @@ from databox.wire.tokens import BadToken
 
 Handler = Callable[[Request, Verified], Awaitable[Answer]]
 
+AtOnce = Callable[[Request, Verified], "Held | None"]
+
 _MISSING = b"Missing API key/token"
 _INVALID = b"Invalid API key/token"
+
+
+class Held:
+    """An answer that waits until its record is durable."""
+
+    __slots__ = ("answer", "until")
+
+    def __init__(self, answer: Response, until: asyncio.Future[None]) -> None:
+        self.answer = answer
+        self.until = until
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        try:
+            yield from self.until
+        except Unavailable as error:
+            return unavailable(error)
+        return self.answer
 
 
 class Door:
@@ -36,36 +56,63 @@ class Door:
         self._writer = writer
         self._clock = clock
         self._refusals = Refusals(clock, self._write_down)
-        self._written: asyncio.Future[Outcome] | None = None
+        self._written: asyncio.Future[None] | None = None
 
-    def behind(self, handler: Handler) -> Callable[[Request], Awaitable[Answer]]:
-        """Let `handler` answer the requests that may pass."""
+    def behind(
+        self, handler: Handler, at_once: AtOnce | None = None
+    ) -> Callable[[Request], Awaitable[Answer]]:
+        """Let `handler` answer the requests that may pass.
 
-        async def guarded(request: Request) -> Answer:
+        `at_once`: tried first, for what is answered very often from memory.
+        """
+
+        def guarded(request: Request) -> Awaitable[Answer]:
             try:
                 verified = self._guard.check(request)
-                return await handler(request, verified)
             except Unauthenticated as error:
-                return await self._refuse(request, error)
-            except Unavailable as error:
-                return unavailable(error)
+                return self._refuse(request, error)
+            held = at_once(request, verified) if at_once else None
+            return held or self._answered(request, verified, handler)
 
         return guarded
 
-    async def record(
-        self, verified: Verified, *records: bytes, write: Write | None = None
-    ) -> Outcome:
-        """Record accesses, and write; only when this returns may the answer leave.
+    async def record(self, verified: Verified, record: bytes) -> None:
+        """Record an access; only when this returns may the answer leave.
 
         Raises:
             BadToken: the grant ended in the meantime.
-            Unavailable: nothing was recorded or written.
+            Unavailable: nothing was recorded.
         """
+        self._permit_still(verified)
+        await self._writer.record(record)
+
+    def hold(self, answer: Response, record: bytes) -> "Held":
+        """An answer made in the same breath as its token was checked, until it is recorded."""
+        return Held(answer, self._writer.record(record))
+
+    async def write(self, verified: Verified, write: Write, *records: bytes) -> Outcome:
+        """Write, and record accesses beside it; only when this returns may the answer leave.
+
+        Raises:
+            BadToken: the grant ended in the meantime.
+            Unavailable: nothing was written or recorded.
+        """
+        self._permit_still(verified)
+        return await self._writer.write(write, records)
+
+    def _permit_still(self, verified: Verified) -> None:
         # Checked again: reading may have taken a while, and once the arbiter was told that
         # access is stopped nothing may leave.
         if self._guard.ended.has_ended(verified.grant):
             raise BadToken("access was stopped", code="grant-ended")
-        return await self._writer.submit(records, write)
+
+    async def _answered(self, request: Request, verified: Verified, handler: Handler) -> Answer:
+        try:
+            return await handler(request, verified)
+        except Unauthenticated as error:
+            return await self._refuse(request, error)
+        except Unavailable as error:
+            return unavailable(error)
 
     def holds(self, verified: Verified) -> bool:
         """Whether a token's grant and time still hold, for what goes on after a request."""
@@ -76,7 +123,7 @@ class Door:
         """Record how often the refusals came that were only counted so far."""
         self._refusals.finish() if all_of_them else self._refusals.flush()
         if self._written is not None:
-            await asyncio.shield(self._written)
+            await self._written
 
     async def _refuse(self, request: Request, error: Denied) -> Response:
         self._refusals.note(request.caller, "", request.method, request.path, error.code)
@@ -84,7 +131,7 @@ class Door:
             # What was written last is durable after all that came before, so also after the
             # refusal like this one that this one was only counted with.
             if self._written is not None:
-                await asyncio.shield(self._written)
+                await self._written
         except Unavailable as trouble:
             return unavailable(trouble)
         text = _MISSING if error.code == "token-missing" else _INVALID
@@ -93,7 +140,7 @@ class Door:
     def _write_down(self, refused: Refused) -> None:
         asked = f"{refused.method} {refused.path}"
         record = Record(refused.client, "", "", REFUSE, asked, refused.why, items=refused.count)
-        self._written = self._writer.submit((audit.encode(record),))
+        self._written = self._writer.record(audit.encode(record))
 
 
 def access(  # noqa: PLR0913 - the fields of a record

@@ -61,6 +61,17 @@ class Latest:
             self._readings.popitem(last=False)
         return newest
 
+    def prepared(self, source: str, verified: Verified) -> Prepared | None:
+        """The answer that this token's holder had before, if there is nothing newer."""
+        known = self._prepared.get((id(verified), source))
+        if (
+            known is not None
+            and known.verified is verified
+            and known.reading is self._readings.get(source)
+        ):
+            return known
+        return None
+
     def answer(self, source: str, reading: Reading, verified: Verified) -> Prepared:
         """The answer that gives this reading to this token's holder."""
         # The guard gives the same object while it remembers a token; hashing one would take

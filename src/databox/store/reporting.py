@@ -73,10 +73,10 @@ class Reporter:
         async with self._one_at_a_time:
             try:
                 while batch := await self._read(self._next):
-                    await self._writer.submit((), NewState(SETTLED, batch.last))
+                    await self._writer.write(NewState(SETTLED, batch.last))
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._send(batch.events)
-                    await self._writer.submit((), NewState(REPORTED, batch.last))
+                    await self._writer.write(NewState(REPORTED, batch.last))
             except (DataboxError, TimeoutError) as error:
                 lines.event(log, logging.WARNING, "report-failed", why=error)
 

@@ -131,6 +131,7 @@ class Store:
         table.serve("store.status", self._status)
         table.serve("store.epoch", self._epoch)
         answers = self._answers
+        at_once = {"ts.latest": answers.latest_at_once}
         for name, handler in (
             ("store.cat", answers.cat),
             ("store.register", answers.register),
@@ -148,7 +149,7 @@ class Store:
             router.add(
                 endpoint.method,
                 endpoint.path,
-                self._door.behind(handler),
+                self._door.behind(handler, at_once.get(name)),
                 max_body=endpoint.max_body,
                 any_case=True,
             )
@@ -163,7 +164,7 @@ class Store:
         told: api.EpochRequest = call.message
         self._ended.apply(told.epoch, told.ended)
         self._answers.subscriptions.end_grants(told.ended)
-        await self._writer.submit((), NewEndings(told.epoch, told.ended))
+        await self._writer.write(NewEndings(told.epoch, told.ended))
 
     async def _tick(self) -> None:
         now = self.clock.now()
@@ -180,4 +181,4 @@ class Store:
                 lines.failure(log, "store-turn-failed", error, store=self._name)
 
     def _save_time(self, now: int) -> None:
-        self._writer.submit((), NewState(_TIME, now))
+        self._writer.write(NewState(_TIME, now))

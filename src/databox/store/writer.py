@@ -8,9 +8,10 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any
 
 from databox.kit import log as lines
 from databox.kit.clock import Clock
@@ -23,16 +24,49 @@ log = logging.getLogger("databox.store")
 RETRY = 1000
 """Milliseconds between two looks whether a full disk has room again."""
 
+_TURNS = 16
+"""Turns of the loop that a group waits at most for others to join it."""
+
 Result = Outcome | DataboxError
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Accesses to record, and perhaps a write, that somebody waits for."""
+    """A write with the accesses to record beside it, and the future of who waits for it."""
 
-    records: tuple[bytes, ...]
-    write: Write | None
+    records: Sequence[bytes]
+    write: Write
     done: asyncio.Future[Outcome]
+
+
+class Shared(asyncio.Future[None]):
+    """A future that many wait for: one of them giving up must not end it for the others."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Stay as it is; who gives up hears of it all the same."""
+        return False
+
+
+@dataclass(slots=True)
+class Group:
+    """What is committed together. `recorded` is shared by all who only have accesses recorded."""
+
+    recorded: Shared
+    records: list[bytes] = field(default_factory=list)
+    writes: list[Submission] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many wait."""
+        return len(self.records) + len(self.writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of a group: of its accesses, and of each write."""
+
+    recorded: DataboxError | None
+    writes: list[Result]
 
 
 class Writer:
@@ -47,12 +81,12 @@ class Writer:
     def __init__(self, file: StoreFile, reserve: Reserve, clock: Clock) -> None:
         self._loop = asyncio.get_running_loop()
         self._committer = _Committer(file, reserve, clock)
-        self._gathering: list[Submission] = []
-        self._under_way: list[Submission] = []
-        self._handing_over = False
+        self._gathering = Group(Shared(loop=self._loop))
+        self._busy = False
+        self._turns = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._groups: SimpleQueue[list[Submission] | None] = SimpleQueue()
+        self._groups: SimpleQueue[Group | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -61,22 +95,28 @@ class Writer:
         """Why writes are refused now, None if they are not."""
         return self._committer.trouble
 
-    def submit(
-        self, records: Sequence[bytes], write: Write | None = None
-    ) -> asyncio.Future[Outcome]:
-        """Record and write; the future is done when it is durable, or has the error.
+    def record(self, record: bytes) -> asyncio.Future[None]:
+        """Record an access; the future is done when it is durable.
+
+        It is shared by all who are recorded in the same group.
 
         Raises (in the future):
-            Unavailable: nothing was written; the code says why.
+            Unavailable: nothing was recorded; the code says why.
         """
-        done: asyncio.Future[Outcome] = self._loop.create_future()
-        self._gathering.append(Submission(tuple(records), write, done))
-        self._idle.clear()
-        if not self._under_way and not self._handing_over:
-            # At the end of this turn of the loop: whatever else has just arrived comes along.
-            self._handing_over = True
-            self._loop.call_soon(self._hand_over)
-        return done
+        self._gathering.records.append(record)
+        self._wake()
+        return self._gathering.recorded
+
+    def write(self, write: Write, records: Sequence[bytes] = ()) -> asyncio.Future[Outcome]:
+        """Write, and record accesses beside it; the future has what came of it, once durable.
+
+        Raises (in the future):
+            Unavailable: nothing was written or recorded; the code says why.
+        """
+        submission = Submission(records, write, self._loop.create_future())
+        self._gathering.writes.append(submission)
+        self._wake()
+        return submission.done
 
     async def close(self) -> None:
         """Commit what was submitted, then end the thread."""
@@ -84,32 +124,55 @@ class Writer:
         self._groups.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
 
-    def _hand_over(self) -> None:
-        self._handing_over = False
-        group, self._gathering = self._gathering[:MOST_WRITES], self._gathering[MOST_WRITES:]
-        self._under_way = group
-        if group:
-            self._groups.put(group)
-        else:
-            self._idle.set()
+    def _wake(self) -> None:
+        if not self._busy and not self._turns:
+            self._idle.clear()
+            self._turns = _TURNS
+            self._loop.call_soon(self._wait_for_more, 0)
+
+    def _wait_for_more(self, seen: int) -> None:
+        """Hand the group over once a turn of the loop has brought nothing new.
+
+        Those who were answered just now ask again at once. A group of all of them costs one sync
+        where two halves, each gathering while the other is written, would cost two: 56,000
+        accesses for a second of CPU time against 40,000.
+        """
+        size = self._gathering.size
+        self._turns -= 1
+        if self._turns and seen < size < MOST_WRITES:
+            self._loop.call_soon(self._wait_for_more, size)
+            return
+        self._turns = 0
+        self._busy = True
+        group, self._gathering = self._gathering, Group(Shared(loop=self._loop))
+        self._groups.put(group)
 
     def _run(self) -> None:
         while (group := self._groups.get()) is not None:
-            results = self._committer.commit(group)
-            self._loop.call_soon_threadsafe(self._finish, group, results)
+            committed = self._committer.commit(group)
+            self._loop.call_soon_threadsafe(self._finish, group, committed)
 
-    def _finish(self, group: list[Submission], results: list[Result]) -> None:
-        # The next group first, so that the disk works while answers are written.
-        self._hand_over()
-        for submission, result in zip(group, results, strict=True):
-            if submission.done.cancelled():
-                continue
-            if isinstance(result, DataboxError):
-                submission.done.set_exception(result)
-                # Looked at here, since nobody waits for some of the store's own notes.
-                submission.done.exception()
-            else:
-                submission.done.set_result(result)
+    def _finish(self, group: Group, committed: Committed) -> None:
+        # Reads first: what was read before a grant ended leaves before the ending is confirmed.
+        _settle(group.recorded, committed.recorded)
+        for submission, result in zip(group.writes, committed.writes, strict=True):
+            _settle(submission.done, result)
+        self._busy = False
+        if self._gathering.size:
+            self._wake()
+        else:
+            self._idle.set()
+
+
+def _settle(future: "asyncio.Future[Any]", result: Result) -> None:
+    if future.cancelled():
+        return
+    if isinstance(result, DataboxError):
+        future.set_exception(result)
+        # Looked at here, since nobody waits for some of the store's own notes.
+        future.exception()
+    else:
+        future.set_result(result)
 
 
 class _Committer:
@@ -122,38 +185,36 @@ class _Committer:
         self._looked = 0
         self.trouble: DataboxError | None = None
 
-    def commit(self, group: list[Submission]) -> list[Result]:
-        """Give each submission's outcome or error."""
-        if self.trouble is not None and not self._recovered(group):
+    def commit(self, group: Group) -> Committed:
+        """Give what came of a group."""
+        if self.trouble is not None and not self._recovered():
             return self._reads_only(group, self.trouble)
         try:
-            return self._all(group)
+            return Committed(None, self._write(group.records, group.writes))
         except Unavailable as error:
             self._fail(error)
             if error.code == "disk-full":
                 self._reserve.release()
             return self._reads_only(group, error)
-        except DataboxError as error:
-            return [error] * len(group)
         except Exception as error:  # noqa: BLE001  the thread's edge: whoever waits must hear of it
             lines.failure(log, "commit-failed", error)
-            return [Unavailable("the store could not write", code="commit")] * len(group)
+            return _failed(group, Unavailable("the store could not write", code="commit"))
 
-    def _all(self, group: list[Submission]) -> list[Result]:
-        records = Counter(record for each in group for record in each.records)
-        writes = [each.write for each in group if each.write is not None]
-        outcomes = iter(self._file.commit(records, writes, self._clock.now()))
-        return [None if each.write is None else next(outcomes) for each in group]
+    def _write(self, records: list[bytes], writes: list[Submission]) -> list[Result]:
+        counted = Counter(records)
+        for each in writes:
+            counted.update(each.records)
+        outcomes = self._file.commit(counted, [each.write for each in writes], self._clock.now())
+        return list(outcomes)
 
-    def _reads_only(self, group: list[Submission], error: DataboxError) -> list[Result]:
+    def _reads_only(self, group: Group, error: DataboxError) -> Committed:
         """Reads are still answered if the reserve lets them be recorded; writes are refused."""
-        reads = [each for each in group if each.write is None]
         try:
-            if reads:
-                self._all(reads)
+            if group.records:
+                self._write(group.records, [])
         except Unavailable as worse:
-            return [worse] * len(group)
-        return [None if each.write is None else error for each in group]
+            return _failed(group, worse)
+        return Committed(None, [error] * len(group.writes))
 
     def _fail(self, error: Unavailable) -> None:
         if self.trouble is None:
@@ -161,7 +222,7 @@ class _Committer:
         self.trouble = error
         self._looked = self._clock.now()
 
-    def _recovered(self, group: list[Submission]) -> bool:
+    def _recovered(self) -> bool:
         """Look whether the disk is well again; at most once a second, it costs a little writing."""
         now = self._clock.now()
         if 0 <= now - self._looked < RETRY:
@@ -178,3 +239,7 @@ class _Committer:
         lines.event(log, logging.INFO, "store-can-write-again")
         self.trouble = None
         return True
+
+
+def _failed(group: Group, error: DataboxError) -> Committed:
+    return Committed(error, [error] * len(group.writes))

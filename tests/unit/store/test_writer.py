@@ -45,10 +45,10 @@ class Bench:
         self.writer = Writer(self.disk, self.reserve, self.clock)
 
     def write(self, t: int = 1) -> asyncio.Future[Outcome]:
-        return self.writer.submit((b'["write"]',), NewReading("load", t, b"0"))
+        return self.writer.write(NewReading("load", t, b"0"), (b'["write"]',))
 
-    def read(self) -> asyncio.Future[Outcome]:
-        return self.writer.submit((b'["read"]',))
+    def read(self) -> asyncio.Future[None]:
+        return self.writer.record(b'["read"]')
 
     def stored(self) -> int:
         return self.disk.reader().extent("load", 0, 10**6).count
@@ -182,7 +182,7 @@ def test_on_a_read_only_disk_every_access_is_refused_until_it_is_writable(play: 
 def test_an_error_nobody_foresaw_reaches_those_who_wait(play: Play) -> None:
     async def story(bench: Bench) -> None:
         with pytest.raises(Unavailable):
-            await bench.writer.submit((), NewState("x", object()))  # type: ignore[arg-type]
+            await bench.writer.write(NewState("x", object()))  # type: ignore[arg-type]
         bench.clock.advance(RETRY)
         await bench.write()
 
