@@ -11,7 +11,7 @@ from databox.gateway.people import People, Person
 from databox.kit.dialer import Dialer
 from databox.kit.http.message import Request, Upgrade
 from databox.kit.http.websocket import WebSocket
-from databox.wire.errors import DataboxError
+from databox.wire.errors import DataboxError, Unavailable
 from databox.wire.names import STORE_SUFFIX, any_name, source_id
 
 log = logging.getLogger("databox.gateway")
@@ -95,7 +95,10 @@ class Live:
             for source in sources:
                 path = f"/sub/{source}/ts"
                 key = await self._people.token(person, store, "GET", path)
-                await self._dialer.fetch(store, "GET", path, headers={"x-api-key": key})
+                answer = await self._dialer.fetch(store, "GET", path, headers={"x-api-key": key})
+                if answer.status != 200:
+                    # A source that its driver has not registered yet: try again soon.
+                    raise Unavailable("the store takes no subscription yet", found=path)
             while (message := await events.receive()) is not None:
                 socket.send(_event(store, message))
         finally:
