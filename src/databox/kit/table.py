@@ -129,7 +129,7 @@ def _among(caller: str, callers: tuple[str, ...]) -> bool:
 def _answer(reply: Reply) -> Answer:
     if reply is None:
         return Response(200, b"{}")
-    if isinstance(reply, msgspec.Struct):
+    if isinstance(reply, msgspec.Struct) and not isinstance(reply, Response):
         return Response(200, msgspec.json.encode(reply))
     answer: Answer = reply
     return answer
