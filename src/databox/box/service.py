@@ -254,6 +254,8 @@ class Box:
             self._code.check(code, time.monotonic())
             recovery = await asyncio.to_thread(self._keys.set_up, passphrase, automatic=automatic)
             self._code.forget()
+            # A box that was never there did not end badly.
+            self._ended_well = True
             if self._renewal is not None:
                 self._renewal.cancel()
         await self._open_up()

@@ -38,7 +38,8 @@ class Entry:
             try:
                 owner = (await self._owner()).user
             except NotFound:
-                return api.Status(state="new", version=self._version)
+                # A first run was cut between keys and account: the passphrase finishes it.
+                return api.Status(state="locked", version=self._version)
             except Unavailable:
                 return api.Status(state="starting", version=self._version)
         return api.Status(
@@ -90,7 +91,7 @@ class Entry:
             state = await self._state()
             if state.state == "new":
                 raise Conflict("this box has no owner yet", remedy="Set it up first")
-            if state.state == "locked":
+            if state.state == "locked" or not await self._has_owner():
                 await self._box.ask(control.Unlock(id=0, passphrase=request.passphrase))
                 await self._ensure_owner(request.passphrase)
         return await self._session(request.passphrase, key)
@@ -136,11 +137,16 @@ class Entry:
         await self._people.caller(call.request)
         await self._dialer.call("owner.proof", call.message)
 
-    async def _ensure_owner(self, passphrase: str) -> None:
-        """Finish a first run that was cut between making the keys and the account."""
+    async def _has_owner(self) -> bool:
         try:
             await _patiently(self._owner)
         except NotFound:
+            return False
+        return True
+
+    async def _ensure_owner(self, passphrase: str) -> None:
+        """Finish a first run that was cut between making the keys and the account."""
+        if not await self._has_owner():
             request = api.OwnerRequest(name="Owner", passphrase=passphrase, recovery_part="")
             await self._dialer.call("owner.make", request)
 
