@@ -69,7 +69,13 @@ def prepare() -> dict[str, str]:
     if node_version() < NODE:
         node = _once("node", _make_venv, "Fetching Node, for the dashboard.")
         path = f"{node}/bin:{path}"
-    environment = {**clean_environment(os.environ), "VIRTUAL_ENV": str(venv), "PATH": path}
+    environment = {
+        **clean_environment(os.environ),
+        "VIRTUAL_ENV": str(venv),
+        "PATH": path,
+        # For the programs that tests start.
+        "PYTHONPATH": str(ROOT / "src"),
+    }
     for lock in (ROOT / "ui/package-lock.json", *ROOT.glob("tests/*/*/**/package-lock.json")):
         if "node_modules" not in lock.parts:
             _npm(lock.parent, environment)
