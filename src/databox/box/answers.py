@@ -41,9 +41,9 @@ class Answers:
         mine.add(task)
         task.add_done_callback(mine.discard)
 
-    async def close(self) -> None:
-        """Leave every question that is still open."""
-        tasks = [task for mine in self._open.values() for task in mine]
+    async def leave(self, *parts: str) -> None:
+        """Leave every open question of these parts; without names, of all."""
+        tasks = [task for name in parts or self._open for task in self._open.get(name, ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -158,7 +158,8 @@ class Box:
         self._trust = Trust(home.keys)
         self._code = OneTimeCode(home.run, os.urandom)
         self._tries = Tries()
-        self._ended_well = _take(home.run / ENDED_WELL)
+        # Without an owner there was nothing yet that could have ended badly.
+        self._ended_well = _take(home.run / ENDED_WELL) or not self._keys.has_owner
         self._authority_starts = 0
         self._answers = Answers(self._ask)
         uids = Uids.of_this_machine(home.root / "uids")
@@ -209,13 +210,15 @@ class Box:
             task.cancel()
         if self._renewal is not None:
             self._renewal.cancel()
+        # Setting up and unlocking would start parts anew.
+        await self._answers.leave(GATEWAY)
         self._arbiter.close()
         await self._instances.close()
         await self._parts.stop(GATEWAY, MANAGER, EXPORT, SWITCHBOARD)
         # Stores tell the ledger their last accesses.
         await self._parts.stop(*self._stores.names)
         await self._parts.stop(AUTHORITY)
-        await self._answers.close()
+        await self._answers.leave()
         self._parts.close()
         await self._engine.close()
         self._pairs.close()

@@ -35,6 +35,7 @@ def main(channel: socket.socket, home: Path, modules: Sequence[str]) -> None:
     # The terminal's Ctrl-C is for the box; and without the box nobody needs a zygote.
     os.setsid()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.set_process_name("zygote")
     missing = {name: text for name in modules if (text := _load(name))}
     try:
         runtime = folders_of(sys.path, home)
@@ -136,6 +137,7 @@ def _between(
 def _part(birth: Birth, descriptors: tuple[int, ...], runtime: tuple[Shared, ...]) -> NoReturn:
     code = 1
     try:
+        kernel.set_process_name(birth.part)
         _arrange(descriptors)
         confine(birth, runtime)
         code = serve_part(birth)
