@@ -303,3 +303,68 @@ def test_a_damaged_request_is_read_or_refused_and_a_cut_changes_nothing(request_
 def test_arbitrary_bytes_are_read_or_refused(parts):
     log = Log().feed(*parts)
     assert log.status in (0, 400, 413, 414, 431, 501, 505)
+
+
+GET = b"GET /a?b HTTP/1.1\r\n%bX-Api-Key: k\r\n\r\n" % HOST
+
+
+def test_the_same_bytes_again_are_the_same_request_and_a_new_object():
+    log = Log().feed(GET, GET, GET)
+    first, second, third = log.requests
+    assert first == second == third
+    second.headers["x-api-key"] = second.path = "changed"
+    log.feed(GET)
+    assert first == log.requests[3]
+    assert second is not third
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        b"POST / HTTP/1.1\r\n%bContent-Length: 4\r\n\r\n\r\n\r\n" % HOST,
+        b"POST / HTTP/1.1\r\n%bTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n" % HOST,
+        GET + GET,
+        b"\r\n" + GET,
+    ],
+    ids=["a body like an empty line", "chunks", "two at once", "an empty line before"],
+)
+def test_bytes_that_are_more_than_one_head_are_read_anew(again):
+    log = Log().feed(again, again)
+    half = len(log.seen) // 2
+    assert log.status == 0
+    assert log.seen[:half] == log.seen[half:]
+
+
+@pytest.mark.parametrize("begun", [b"G", b"P", b"GET /x HTTP/1.1\r\nHost: b\r\nX: y", b"\r"])
+def test_known_bytes_behind_something_begun_are_not_taken_for_a_request(begun):
+    once, known = Log().feed(begun, GET), Log().feed(GET, GET, begun, GET)
+    assert known.seen[2:] == once.seen
+    assert known.status == once.status
+
+
+def test_known_bytes_inside_a_body_are_that_body():
+    post = b"POST / HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (HOST, len(GET))
+    log = Log().feed(GET, GET, post, GET, GET)
+    assert [(method, body) for method, _, body, _ in log.seen] == [
+        ("GET", b""),
+        ("GET", b""),
+        ("POST", GET),
+        ("GET", b""),
+    ]
+
+
+@given(st.lists(st.sampled_from([GET, GET[:-2], GET[-2:], b"G", GET[1:], b"\r\n"]), max_size=8))
+def test_remembering_changes_no_verdict(parts):
+    remembering, forgetful = (
+        Log().feed(GET, GET, *parts),
+        Log().feed(GET, GET, *bytewise(b"".join(parts))),
+    )
+    assert remembering.seen == forgetful.seen
+    assert remembering.status == forgetful.status
+
+
+def test_a_connection_remembers_few_requests():
+    log = Log()
+    for number in range(100):
+        log.feed(b"GET /%d HTTP/1.1\r\n%b\r\n" % (number, HOST))
+    assert len(log.reader._known) <= 8

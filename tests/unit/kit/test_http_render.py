@@ -32,7 +32,7 @@ DATE = b"Date: now\r\n"
 def test_a_header_that_breaks_the_head_is_refused(header):
     response = Response(200, b"", headers=(header,))
     with pytest.raises(ValueError, match="header"):
-        render(response, DATE, KEEP, head_only=False)
+        render(response, DATE, KEEP)
     with pytest.raises(ValueError, match="header"):
         render_head(200, "text/plain", (header,), DATE, KEEP)
     with pytest.raises(ValueError, match="header"):
@@ -41,18 +41,18 @@ def test_a_header_that_breaks_the_head_is_refused(header):
 
 def test_a_content_type_that_breaks_the_head_is_refused():
     with pytest.raises(ValueError, match="Content-Type"):
-        render(Response(200, b"", "text/html\r\nX: y"), DATE, KEEP, head_only=False)
+        render(Response(200, b"", "text/html\r\nX: y"), DATE, KEEP)
 
 
 @pytest.mark.parametrize("status", [0, 100, 101, 600, -1])
 def test_a_status_that_is_not_final_is_refused(status):
     with pytest.raises(ValueError, match="final"):
-        render(Response(status), DATE, KEEP, head_only=False)
+        render(Response(status), DATE, KEEP)
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_an_answer_that_has_no_body_has_no_length(status):
-    raw = render(Response(status, b"ignored"), DATE, KEEP, head_only=False)
+    raw = render(Response(status, b"ignored"), DATE, KEEP)
     assert raw.endswith(b"\r\n\r\n")
     assert b"Content-" not in raw
 
@@ -60,7 +60,7 @@ def test_an_answer_that_has_no_body_has_no_length(status):
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_header_that_is_taken_stays_one_line(name, value):
     try:
-        raw = render(Response(200, b"", headers=((name, value),)), DATE, KEEP, head_only=False)
+        raw = render(Response(200, b"", headers=((name, value),)), DATE, KEEP)
     except ValueError:
         return
     assert len(raw.split(b"\r\n")) == 7

@@ -127,3 +127,10 @@ def test_a_handler_cannot_change_what_the_next_request_sees():
     made.resolve(request)
     with pytest.raises(TypeError):
         request.args["name"] = "b"
+
+
+def test_a_route_added_later_is_found_although_its_path_was_asked_before():
+    made = routes(("GET", "/a"))
+    assert ask(made, "GET", "/b")[0] == 404
+    made.add("GET", "/b", lambda request: Response(200))
+    assert ask(made, "GET", "/b")[0] == 200

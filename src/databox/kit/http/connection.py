@@ -40,11 +40,13 @@ class Host(Protocol):
 
     limits: Limits
     draining: bool
+    date: bytes
+    """The `Date` header line, or nothing once its second is over."""
 
     resolve: Callable[[Request], Route]
 
     def date_line(self) -> bytes:
-        """The `Date` header line of now."""
+        """The `Date` header line, made anew if need be."""
         ...
 
     def joined(self, connection: "Connection") -> None:
@@ -198,7 +200,10 @@ class Connection(asyncio.Protocol):
 
     def _head(self, request: Request) -> int:
         """A head is complete: choose the route, whose bound holds for the body."""
-        route = self._route = self._host.resolve(request)
+        try:
+            route = self._route = self._host.resolve(request)
+        except DataboxError as error:
+            raise Refused(refusal(error)) from error
         if "expect" in request.headers:
             self._expect(request)
         return self._limits.body if route.max_body is None else route.max_body
@@ -265,13 +270,14 @@ class Connection(asyncio.Protocol):
     def _write(self, request: Request, response: Response, keep: bool) -> None:
         if self._state is _State.LOST:
             return
-        keep = keep and not self._host.draining
-        date, connection = self._host.date_line(), _connection_line(request, keep)
+        host = self._host
+        keep = keep and not host.draining
+        date, head_only = host.date or host.date_line(), request.method == "HEAD"
+        connection = KEEP if keep and request.version == "1.1" else _connection_line(request, keep)
         try:
-            data = render(response, date, connection, head_only=request.method == "HEAD")
+            data = render(response, date, connection, head_only)
         except ValueError as error:
-            response = unexpected(error, request)
-            data = render(response, date, connection, head_only=request.method == "HEAD")
+            data = render(unexpected(error, request), date, connection, head_only)
         self._transport.write(data)
         if not keep:
             self._end()
@@ -355,7 +361,7 @@ class Connection(asyncio.Protocol):
             self._refusal = response
 
     def _write_refusal(self, response: Response) -> None:
-        self._transport.write(render(response, self._host.date_line(), CLOSE, head_only=False))
+        self._transport.write(render(response, self._host.date_line(), CLOSE))
         self._end()
 
     def _serve_queue(self) -> None:

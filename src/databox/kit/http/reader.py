@@ -46,6 +46,21 @@ _LISTS = frozenset(
 )
 """Headers that may be repeated, because their values are lists."""
 
+_COMMON = {
+    spelling.encode(): name
+    for name in ("accept", "authorization", "content-length", "content-type", "host", "x-api-key")
+    for spelling in (name, name.title())
+}
+"""Names as most clients spell them; a look-up costs less than making the lower case."""
+
+_STEPS = 3
+"""By how much `progress` grows over one request: its first byte, its head, its end."""
+_KNOWN = 8
+_MAX_KNOWN = 2048
+"""How many heads a connection remembers, and how long they may be."""
+_Head = tuple[str, str, str, dict[str, str], str, str]
+"""Method, path, query, headers, target and version."""
+
 
 class Refused(Exception):
     """A request that ends its connection; `response` says why."""
@@ -68,14 +83,16 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_count",
-        "_head",
-        "_headers",
+        "_at_start",
+        "_keeps",
+        "_known",
+        "_last_head",
         "_limits",
         "_max_body",
         "_on_head",
         "_on_request",
         "_overhead",
+        "_pairs",
         "_parser",
         "_parts",
         "_request",
@@ -110,9 +127,13 @@ class RequestReader:
         self._on_request = on_request
         self._parser = HttpRequestParser(self)
         self._target = b""
-        self._headers: dict[str, str] = {}
-        self._head = self._count = self._size = self._overhead = self._max_body = 0
+        self._pairs: list[tuple[bytes, bytes]] = []
+        self._size = self._overhead = self._max_body = 0
         self._request: Request | None = None
+        self._keeps = False
+        self._at_start = True
+        self._known: dict[bytes, _Head] = {}
+        self._last_head: _Head = ("", "", "", {}, "", "")
 
     def feed(self, data: bytes) -> bytes | None:
         """Take what arrived, any part of a request or several.
@@ -122,7 +143,11 @@ class RequestReader:
         Raises:
             Refused: The connection cannot go on; nothing further may be fed.
         """
-        unfinished = self._request if self.in_body else self._headers if self.in_head else None
+        was_at_start, progress = self._at_start, self.progress
+        if was_at_start and len(data) <= _MAX_KNOWN and data in self._known:
+            self._read_known(self._known[data])
+            return None
+        unfinished = self._request if self.in_body else self._pairs if self.in_head else None
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -138,11 +163,44 @@ class RequestReader:
             raise Refused(not_http(str(error))) from None
         if unfinished is not None:
             self._bound_unseen(unfinished, len(data))
+        # No request can have begun behind an empty line, so the parser is where it was at first.
+        self._at_start = data.endswith(b"\r\n\r\n") and not (self.in_head or self.in_body)
+        if was_at_start and self._at_start and self.progress == progress + _STEPS:
+            self._remember(data)
         return None
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head that these bytes, one whole request without body, were read as.
+
+        The same bytes from the same state are the same request. Callers that poll send nothing
+        else, and parsing costs more than all else we do for them. What is kept goes with the
+        connection, since it has the caller's token in it.
+        """
+        if self._keeps and not self._size and len(data) <= _MAX_KNOWN:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[data] = self._last_head
+
+    def _read_known(self, head: _Head) -> None:
+        method, path, query, headers, target, version = head
+        self.progress += _STEPS
+        request = Request(
+            method,
+            path,
+            query,
+            headers.copy(),
+            target,
+            b"",
+            self.caller,
+            self.kind,
+            version=version,
+        )
+        self._on_head(request)
+        self._on_request(request, True)
 
     def _bound_unseen(self, unfinished: object, arrived: int) -> None:
         """Count bytes the parser holds back: a header without end, chunk extensions, trailers."""
-        if self.in_head and unfinished is self._headers:
+        if self.in_head and unfinished is self._pairs:
             self._overhead += arrived
             if self._overhead > 2 * self._limits.head + self._limits.target:
                 raise _head_too_large(self._limits.head)
@@ -162,8 +220,8 @@ class RequestReader:
             self.in_head = True
             self.progress += 1
             self._target = part
-            self._headers = {}
-            self._head = self._count = self._overhead = 0
+            self._pairs = []
+            self._overhead = 0
         if len(self._target) > self._limits.target:
             error = TooLarge(
                 f"The request target is longer than {self._limits.target} bytes",
@@ -174,41 +232,34 @@ class RequestReader:
 
     def on_header(self, raw: bytes, value: bytes) -> None:
         """One header line, or a trailer behind a chunked body, which is dropped."""
-        if not self.in_head:
-            return
-        self._head += len(raw) + len(value)
-        self._count += 1
-        if self._head > self._limits.head or self._count > self._limits.headers:
-            raise _head_too_large(self._limits.head)
-        name = raw.lower().decode("ascii")
-        text = value.strip(b" \t").decode("latin-1")
-        headers = self._headers
-        if name in headers:
-            if name not in _LISTS:
-                raise Refused(refusal(BadRequest("A header came twice", field=name)))
-            text = f"{headers[name]}, {text}"
-        headers[name] = text
+        if self.in_head:
+            self._pairs.append((raw, value))
+            if len(self._pairs) > self._limits.headers:
+                raise _head_too_large(self._limits.head)
 
     def on_headers_complete(self) -> None:
         """The head is complete: check its framing, and ask what body it may have."""
-        headers = self._headers
+        parser = self._parser
+        headers = _read_headers(self._pairs, self._limits.head)
         path, query = split_target(self._target)
-        version = self._parser.get_http_version()
+        version = parser.get_http_version()
         if version != "1.1" or "host" not in headers or "transfer-encoding" in headers:
-            self._check_unusual(version)
+            _check_unusual(version, headers)
+        method, target = parser.get_method().decode("ascii"), self._target.decode("ascii")
+        self._last_head = (method, path, query, headers, target, version)
         request = Request(
-            self._parser.get_method().decode("ascii"),
+            method,
             path,
             query,
-            headers,
-            self._target.decode("latin-1"),
+            headers.copy(),
+            target,
             b"",
             self.caller,
             self.kind,
             version=version,
         )
         self.progress += 1
-        self.upgrading = self._parser.should_upgrade()
+        self.upgrading = parser.should_upgrade()
         self.in_head = False
         self.in_body = True
         self._request = request
@@ -239,25 +290,44 @@ class RequestReader:
         if self._parts:
             request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts = []
-        self._on_request(request, self._parser.should_keep_alive() and not self.upgrading)
-
-    def _check_unusual(self, version: str) -> None:
-        headers = self._headers
-        if version not in ("1.0", "1.1"):
-            error = BadRequest("This server speaks HTTP/1.1", field="version", found=version)
-            raise Refused(refusal(error, 505))
-        if version == "1.1" and "host" not in headers:
-            raise Refused(refusal(BadRequest("The Host header is missing", field="host")))
-        coding = headers.get("transfer-encoding")
-        if coding is not None and (coding.lower() != "chunked" or version == "1.0"):
-            error = BadRequest(
-                "The only transfer coding here is chunked", field="transfer-encoding", found=coding
-            )
-            raise Refused(refusal(error, 501))
+        self._keeps = self._parser.should_keep_alive() and not self.upgrading
+        self._on_request(request, self._keeps)
 
     def _body_too_large(self) -> Refused:
         error = TooLarge(f"The body is larger than {self._max_body} bytes", field="body")
         return Refused(refusal(error))
+
+
+def _read_headers(pairs: list[tuple[bytes, bytes]], most: int) -> dict[str, str]:
+    """Names in lower case to values; `most` bounds their bytes together."""
+    headers: dict[str, str] = {}
+    size = 0
+    for raw, value in pairs:
+        size += len(raw) + len(value)
+        name = _COMMON.get(raw) or raw.lower().decode("ascii")
+        text = value.decode("latin-1").strip(" \t")
+        if name in headers:
+            if name not in _LISTS:
+                raise Refused(refusal(BadRequest("A header came twice", field=name)))
+            text = f"{headers[name]}, {text}"
+        headers[name] = text
+    if size > most:
+        raise _head_too_large(most)
+    return headers
+
+
+def _check_unusual(version: str, headers: dict[str, str]) -> None:
+    if version not in ("1.0", "1.1"):
+        error = BadRequest("This server speaks HTTP/1.1", field="version", found=version)
+        raise Refused(refusal(error, 505))
+    if version == "1.1" and "host" not in headers:
+        raise Refused(refusal(BadRequest("The Host header is missing", field="host")))
+    coding = headers.get("transfer-encoding")
+    if coding is not None and (coding.lower() != "chunked" or version == "1.0"):
+        error = BadRequest(
+            "The only transfer coding here is chunked", field="transfer-encoding", found=coding
+        )
+        raise Refused(refusal(error, 501))
 
 
 def _head_too_large(limit: int) -> Refused:

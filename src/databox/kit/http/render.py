@@ -29,7 +29,7 @@ _OURS = _FRAMING | {"connection", "content-type", "date"}
 _BODILESS = frozenset({204, 304})
 
 
-def render(response: Response, date: bytes, connection: bytes, *, head_only: bool) -> bytes:
+def render(response: Response, date: bytes, connection: bytes, head_only: bool = False) -> bytes:
     """A whole answer as bytes; `date` and `connection` are header lines.
 
     Raises:

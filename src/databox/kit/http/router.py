@@ -76,6 +76,7 @@ class Router:
         if method in place:
             raise ValueError(f"{method} {pattern} has a handler already")
         place[method] = (Route(handler, max_body), tuple(names))
+        self._kept.clear()
 
     def resolve(self, request: Request) -> Route:
         """The route of a request, whose `args` are filled in; one that refuses if there is none.

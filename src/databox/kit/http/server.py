@@ -55,7 +55,7 @@ class Server:
         self._slots: set[Connection] = set()
         self._counts: Counter[str] = Counter()
         self._sweep: asyncio.TimerHandle | None = None
-        self._date = (-1, b"")
+        self.date = b""
         self._empty: asyncio.Event | None = None
 
     def serve_listener(self, listener: socket, caller: str, kind: Kind = "plain") -> None:
@@ -115,12 +115,15 @@ class Server:
     # A connection calls the following.
 
     def date_line(self) -> bytes:
-        """The `Date` header line, made anew each second."""
-        second = self._clock.now() // 1000
-        if second != self._date[0]:
-            line = f"Date: {formatdate(second, usegmt=True)}\r\n"
-            self._date = (second, line.encode("ascii"))
-        return self._date[1]
+        """The `Date` header line; made when it is first needed in a second."""
+        if not self.date:
+            now = self._clock.now() / 1000
+            self.date = f"Date: {formatdate(now, usegmt=True)}\r\n".encode("ascii")
+            asyncio.get_running_loop().call_later(1 - now % 1, self._forget_date)
+        return self.date
+
+    def _forget_date(self) -> None:
+        self.date = b""
 
     def joined(self, connection: Connection) -> None:
         """The connection can carry requests."""
@@ -178,7 +181,7 @@ class Server:
         with connection:
             try:
                 if kind != "tls":
-                    connection.send(render(answer, self.date_line(), CLOSE, head_only=False))
+                    connection.send(render(answer, self.date_line(), CLOSE))
                     connection.shutdown(SHUT_WR)
                     connection.recv(self.limits.head)
             except OSError:

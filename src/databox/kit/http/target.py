@@ -20,12 +20,12 @@ def split_target(raw: bytes) -> tuple[str, str]:
     Raises:
         BadRequest: Not a path, or one that two readers could understand differently.
     """
-    path, _, query = raw.partition(b"?")
-    if not path.startswith(b"/"):
+    path, _, query = raw.decode("ascii").partition("?")
+    if not path.startswith("/"):
         raise _fault("The request target is not a path", raw, "Send the path, starting with /.")
     if b"#" in raw:
         raise _fault("The request target has a fragment", raw, "Leave out # and what follows it.")
-    return _decoded(path), query.decode("latin-1")
+    return (_decoded(path.encode()) if "%" in path else path), query
 
 
 def parameters(query: str) -> dict[str, str]:
@@ -51,8 +51,6 @@ def _pair(part: str) -> tuple[str, str, str]:
 
 
 def _decoded(path: bytes) -> str:
-    if b"%" not in path:
-        return path.decode("ascii")
     text = _text(_SLASH.sub(b"%252F", path))
     if _REFUSED.search(text):
         raise _fault("The path has a control character", path, "Leave it out.")
