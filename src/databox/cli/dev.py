@@ -40,7 +40,7 @@ from databox.store.service import KEEPS, Store
 from databox.wire import api, catalogue
 from databox.wire.errors import BadRequest, Conflict, NotFound
 from databox.wire.ledger import Event
-from databox.wire.names import any_name
+from databox.wire.names import RESERVED, any_name
 
 ARBITER = "arbiter"
 LOOK_EVERY = 0.1
@@ -66,6 +66,7 @@ def dev(arbiter: str, stores: Sequence[str], key_file: Path) -> int:
     """
     key = read_key(key_file)
     places = [place(ARBITER, arbiter), *map(store_place, stores)]
+    _check_distinct([each.name for each in places])
     with tempfile.TemporaryDirectory(prefix="databox-dev-") as folder:
         uvloop.run(_Development(Path(folder), key).serve(places))
     return 0
@@ -106,16 +107,18 @@ def store_place(words: str) -> Place:
     """Read `NAME=HOST:PORT`.
 
     Raises:
-        BadRequest: it is not of this form, or not on loopback.
+        BadRequest: it is not of this form, the name is one of the box's, or not on loopback.
     """
     name, equals, where = words.partition("=")
     if not equals:
         raise BadRequest("a store needs a name", found=words, remedy="Write NAME=HOST:PORT")
+    if name in RESERVED:
+        raise BadRequest("this name belongs to the box itself", field="--store", found=name)
     return place(any_name(name, field="--store"), where)
 
 
 def place(name: str, where: str) -> Place:
-    """Read `HOST:PORT`, a name or an address of loopback.
+    """Read `HOST:PORT`, a name or an address of loopback; IPv6 stands in brackets.
 
     Raises:
         BadRequest: it is not of this form, or not on loopback.
@@ -124,7 +127,8 @@ def place(name: str, where: str) -> Place:
     if not (host and port.isascii() and port.isdecimal() and int(port) < 65536):
         raise BadRequest("this is no address", field=name, found=where, remedy="Write HOST:PORT")
     try:
-        address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][4][0]
+        bare = host.removeprefix("[").removesuffix("]")
+        address = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][4][0]
     except OSError as error:
         raise BadRequest("this host has no address", field=name, found=host) from error
     if not ipaddress.ip_address(address).is_loopback:
@@ -132,6 +136,12 @@ def place(name: str, where: str) -> Place:
             "this is only for tests and listens on loopback alone", field=name, found=where
         )
     return Place(name, str(address), int(port))
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadRequest("two services have one name", code="duplicate", found=name)
 
 
 class _Development:
