@@ -330,7 +330,10 @@ def test_a_sandbox_that_cannot_be_built_is_told_apart_from_an_app_that_failed(
         time.sleep(pause)  # noqa: ASYNC251
 
     async def story(engine: Engine) -> Exit:
-        return await (await engine.start(spec, prepare)).wait()
+        try:
+            return await (await engine.start(spec, prepare)).wait()
+        except Unavailable as error:
+            return Exit(1, ExitReason.BROKEN, error.found or "")
 
     end = stage.tell(story)
     assert end.reason is ExitReason.BROKEN

@@ -118,6 +118,8 @@ class Engine(Protocol):
     async def start(self, spec: RunSpec, prepare: Prepare | None = None) -> Run:
         """Start an instance. It runs when this returns; it may not have begun to serve.
 
+        A sandbox that cannot be built is an error here, or `BROKEN` when that shows later.
+
         Raises:
             Unavailable: this machine cannot run it now; the remedy says what is missing.
             BadRequest: the spec names something that cannot be, such as a NUL in an argument.

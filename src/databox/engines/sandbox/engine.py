@@ -169,7 +169,9 @@ class SandboxEngine:
             undo.callback(group.remove)
             held = spawn.hold(spec, self._program, bounds, stdin=stdin, separate=separate)
             undo.callback(held.close)
-            self._bound(held, group, spec)
+            # One that died while bubblewrap built it runs nothing, and its end will tell.
+            with contextlib.suppress(ProcessLookupError):
+                self._bound(held, group, spec)
             undo.pop_all()
         return held, group
 

@@ -115,8 +115,11 @@ def hold(
         monitor = _own(later, os.pidfd_open(process.pid))
         brief.close()
         _wait_for_child(status, stderr)
-        (pid,) = children(process.pid)
-        network = _own(later, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        try:
+            (pid,) = children(process.pid)
+            network = _own(later, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        except (ValueError, FileNotFoundError, ProcessLookupError) as error:
+            raise _broken(_complaint(stderr)) from error
         for end in {status, stdout, stderr}:
             os.set_blocking(end, False)
         return Held(process, pid, monitor, network, block, status, stdout, stderr, later.pop_all())
