@@ -101,11 +101,7 @@ class Development:
         return Component(self, name, key)
 
     def websocket(self, service: str, headers: dict[str, str]) -> ClientConnection:
-        """An open WebSocket over TLS.
-
-        Raises:
-            InvalidStatus: the service said no.
-        """
+        """An open WebSocket over TLS."""
         plain = socket.create_connection(("127.0.0.1", self.ports[service]), timeout=10)
         return connect(
             f"wss://{service}:{self.ports[service]}/ws",
