@@ -40,9 +40,21 @@ _OUTCOMES = {
 }
 
 
-def sentence(event: Event, titles: Titles, when: str = "") -> str:
-    """Say what happened. `when`: a word for the day, used where an entry sums up a stretch."""
+def sentence(event: Event, titles: Titles, when: str = "", times: int = 1) -> str:
+    """Say what happened.
+
+    `when`: a word for the day, used where an entry sums up a stretch. `times`: how many entries
+    this one stands for.
+    """
+    words = _words(event, titles, when, times)
+    return words[:1].upper() + words[1:]
+
+
+def _words(event: Event, titles: Titles, when: str, times: int) -> str:
     match event:
+        case TokenMinted() if times > 1:
+            who, target = _called(event.client, titles), _called(event.target, titles)
+            return f"{who} received {times:,} tokens for {target}{_spaced(when)}"
         case Access():
             return _access(event, titles, when)
         case BoxStarted() | Login() | Lifecycle():
@@ -72,7 +84,7 @@ def _access(event: Access, titles: Titles, when: str) -> str:
     who = event.user or _called(event.client, titles)
     what = _source(event, titles)
     readings = _count(event.items, "reading", "readings")
-    tail = f"{' ' + when if when else ''}{_exactness(event.exact)}"
+    tail = f"{_spaced(when)}{_exactness(event.exact)}"
     times = _count(event.count, "time", "times")
     match event.operation:
         case "read":
@@ -151,7 +163,7 @@ def _called(name: str, titles: Titles) -> str:
     if name in titles:
         return titles[name]
     driver = name.removesuffix(STORE_SUFFIX)
-    return f"The store of {titles.get(driver, driver)}" if driver != name else name
+    return f"the store of {titles.get(driver, driver)}" if driver != name else name
 
 
 def _source(event: Access, titles: Titles) -> str:
@@ -166,6 +178,10 @@ def _terms(event: Granted) -> str:
 
 def _exactness(exact: str) -> str:
     return _EXACT.get(exact, f", at {exact}" if exact else "")
+
+
+def _spaced(word: str) -> str:
+    return f" {word}" if word else ""
 
 
 def _count(number: int, one: str, many: str) -> str:

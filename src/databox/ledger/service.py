@@ -10,10 +10,10 @@ from databox.ledger import permitted
 from databox.ledger.bundle import Marks, last_line
 from databox.ledger.chain import Check, Ledger, Wanted
 from databox.ledger.sentences import day_word, sentence
-from databox.ledger.summing import Page, day, page, page_by_day
+from databox.ledger.summing import Page, Row, day, page, page_by_day
 from databox.wire.api import EntryReply, EntryRequest, History, HistoryRow, Verdict
 from databox.wire.errors import BadRequest
-from databox.wire.ledger import Checkpoint, Entry, Installed
+from databox.wire.ledger import Checkpoint, Installed
 from databox.wire.names import STORE_SUFFIX
 
 MAX_ROWS = 500
@@ -91,11 +91,12 @@ class LedgerService:
         titles = self._titles()
         today = day(self._clock.now(), zone)
 
-        def row(entry: Entry) -> HistoryRow:
-            when = day_word(day(entry.t, zone), today) if by_day else ""
-            return HistoryRow(entry=entry, sentence=sentence(entry.event, titles, when))
+        def told(row: Row) -> HistoryRow:
+            when = day_word(day(row.entry.t, zone), today) if by_day else ""
+            words = sentence(row.entry.event, titles, when, row.times)
+            return HistoryRow(entry=row.entry, sentence=words)
 
-        return History(rows=tuple(row(entry) for entry in found.rows), next=found.next)
+        return History(rows=tuple(map(told, found.rows)), next=found.next)
 
     def _titles(self) -> dict[str, str]:
         """Display names from the newest installation of each component."""

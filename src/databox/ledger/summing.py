@@ -1,15 +1,15 @@
-"""Sums up the many short lines of access into one a day, for people. Pure.
+"""Sums up the many short lines of access and tokens into one a day, for people. Pure.
 
 A store reports every ten seconds; an app that looks once a second for a day would fill the
 History with 8,640 lines that say the same.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from databox.wire.ledger import Access, Entry, StoreHead
+from databox.wire.ledger import Access, Entry, Event, Refused, StoreHead, TokenMinted
 
 _DAY = 86_400_000
 _SCAN = 5000
@@ -17,40 +17,49 @@ _SCAN = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """An entry, or the newest of `times` that say the same; sums stand in the entry's event."""
+
+    entry: Entry
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Rows newest first; `next`: where the following page begins, None at the end."""
 
-    rows: list[Entry]
+    rows: list[Row]
     next: int | None
 
 
 def page(entries: Iterable[Entry], limit: int) -> Page:
     """The first `limit` entries as they are."""
-    rows: list[Entry] = []
+    rows: list[Row] = []
     for entry in entries:
         if len(rows) == limit:
-            return Page(rows, rows[-1].n)
-        rows.append(entry)
+            return Page(rows, rows[-1].entry.n)
+        rows.append(Row(entry))
     return Page(rows, None)
 
 
 def page_by_day(entries: Iterable[Entry], limit: int, zone: int) -> Page:
-    """Entries with the lines of access summed by day. `zone`: minutes east of UTC."""
-    rows: list[Entry] = []
+    """Entries with what repeats summed by day. `zone`: minutes east of UTC."""
+    rows: list[Row] = []
     places: dict[tuple[object, ...], int] = {}
     last = 0
     for entry in _limited(entries):
         if entry is None:
             return Page(rows, last)
-        key = _key(entry, zone)
+        key = _key(entry.event)
+        key = key and (day(entry.t, zone), *key)
         if key in places:
-            rows[places[key]] = _sum(rows[places[key]], entry)
+            rows[places[key]] = _sum(rows[places[key]], entry.event)
         elif not isinstance(entry.event, StoreHead):
             if len(rows) == limit:
                 return Page(rows, last)
-            if key is not None:
+            if key:
                 places[key] = len(rows)
-            rows.append(entry)
+            rows.append(Row(entry))
         last = entry.n
     return Page(rows, None)
 
@@ -69,19 +78,34 @@ def _limited(entries: Iterable[Entry]) -> Iterator[Entry | None]:
         yield entry
 
 
-def _key(entry: Entry, zone: int) -> tuple[object, ...] | None:
-    event = entry.event
-    if not isinstance(event, Access):
-        return None
-    who = (event.client, event.user)
-    return (day(entry.t, zone), *who, event.store, event.source, event.exact, event.operation)
+def _key(event: Event) -> tuple[object, ...]:
+    """What two entries of a day must share to be one row; nothing for those that stay alone."""
+    match event:
+        case Access():
+            who = (event.client, event.user, event.store)
+            return ("access", *who, event.source, event.exact, event.operation)
+        case TokenMinted():
+            return ("token", event.client, event.target)
+        case Refused():
+            return ("refused", event.client, event.target, event.method, event.path, event.why)
+        case _:
+            return ()
 
 
-def _sum(row: Entry, more: Entry) -> Entry:
-    newer, older = row.event, more.event
-    assert isinstance(newer, Access)
-    assert isinstance(older, Access)
-    event = msgspec.structs.replace(
+def _sum(row: Row, older: Event) -> Row:
+    newer = row.entry.event
+    match newer, older:
+        case Access(), Access():
+            newer = _sum_access(newer, older)
+        case Refused(), Refused():
+            newer = msgspec.structs.replace(newer, count=newer.count + older.count)
+        case _:
+            pass
+    return replace(row, entry=msgspec.structs.replace(row.entry, event=newer), times=row.times + 1)
+
+
+def _sum_access(newer: Access, older: Access) -> Access:
+    return msgspec.structs.replace(
         newer,
         count=newer.count + older.count,
         items=newer.items + older.items,
@@ -90,7 +114,6 @@ def _sum(row: Entry, more: Entry) -> Entry:
         latest=_most(newer.latest, older.latest),
         label=newer.label or older.label,
     )
-    return msgspec.structs.replace(row, event=event)
 
 
 def _least(a: int | None, b: int | None) -> int | None:

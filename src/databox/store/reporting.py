@@ -22,7 +22,8 @@ log = logging.getLogger("databox.store")
 
 EVERY = 10.0
 """Seconds between two reports."""
-SEND_SECONDS = 10.0
+SEND_SECONDS = 3.0
+"""Less than a store is given to stop, so that a ledger that is away does not get it killed."""
 MOST_BYTES = 768 * 1024
 """Bytes of events in a batch; the ledger takes 1 MiB."""
 MOST_ROWS = 500

@@ -553,7 +553,8 @@ LEDGER = (
         "GET",
         "/api/history",
         (_NO, api.History),
-        "The ledger newest first: ?before=&limit=&component=&kind=&since=&until=",
+        "The ledger newest first: ?before=&limit=&component=&kind=&since=&until=; by=day sums "
+            "up what repeats, with days of zone= minutes east of UTC",
         name="history",
     ),
     _public(

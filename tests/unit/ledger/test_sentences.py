@@ -14,6 +14,7 @@ from databox.wire.ledger import (
     Lifecycle,
     Login,
     Refused,
+    TokenMinted,
 )
 
 TITLES = {"computer-graph": "Computer graph", "os-monitor": "This computer"}
@@ -49,14 +50,14 @@ def access(**more: object) -> Access:
             Refused(client="computer-graph", target="os-monitor-store", method="GET", path="/x",
                     why="access was stopped", count=3),
             "",
-            "Computer graph was refused GET /x on The store of This computer:"
+            "Computer graph was refused GET /x on the store of This computer:"
             " access was stopped, 3 times",
         ),
         (
             Granted(grant="g", client="computer-graph", target="os-monitor-store",
                     routes=("GET /load",), caveats=("granularity >= PT1M",)),
             "",
-            "Computer graph was allowed to use The store of This computer: GET /load"
+            "Computer graph was allowed to use the store of This computer: GET /load"
             " (only if granularity >= PT1M)",
         ),
         (
@@ -68,13 +69,22 @@ def access(**more: object) -> Access:
         (
             Egress(component="hue", host="a.example", connections=1, sent=999, received=1_234_567),
             "",
-            "hue connected to a.example 1 time: 999 bytes sent, 1.2 MB received",
+            "Hue connected to a.example 1 time: 999 bytes sent, 1.2 MB received",
         ),
         (Lifecycle(component="computer-graph", event="crashed"), "", "Computer graph crashed"),
     ],
 )  # fmt: skip
 def test_the_sentence_of_an_entry(event: Event, when: str, words: str) -> None:
     assert sentence(event, TITLES, when) == words
+
+
+def test_many_tokens_are_one_sentence() -> None:
+    minted = TokenMinted(
+        grant="g", client="computer-graph", target="os-monitor-store", method="GET", path="/x"
+    )
+    assert sentence(minted, TITLES, "today", 1200) == (
+        "Computer graph received 1,200 tokens for the store of This computer today"
+    )
 
 
 def test_every_kind_of_entry_has_a_sentence() -> None:

@@ -1,7 +1,7 @@
 """One line a day for many equal accesses."""
 
 from databox.ledger.summing import page, page_by_day
-from databox.wire.ledger import Access, Entry, Lifecycle, StoreHead
+from databox.wire.ledger import Access, Entry, Lifecycle, StoreHead, TokenMinted
 
 HOUR = 3_600_000
 
@@ -23,9 +23,24 @@ def test_accesses_of_one_day_and_kind_become_one_row() -> None:
     found = page_by_day([access(2, 300), access(1, 200), access(0, 100)], 10, 0)
     assert found.next is None
     assert len(found.rows) == 1
-    event = found.rows[0].event
+    event = found.rows[0].entry.event
     assert isinstance(event, Access)
     assert (event.count, event.items, event.earliest, event.latest) == (3, 30, 90, 300)
+
+
+def test_tokens_for_one_target_become_one_row() -> None:
+    minted = [
+        Entry(
+            n=number,
+            t=number,
+            by="arbiter",
+            event=TokenMinted(
+                grant="g", client="graph", target="a-store", method="GET", path=f"/{number}"
+            ),
+        )
+        for number in (2, 1, 0)
+    ]
+    assert [(row.entry.n, row.times) for row in page_by_day(minted, 10, 0).rows] == [(2, 3)]
 
 
 def test_sources_and_days_stay_apart() -> None:
@@ -42,18 +57,18 @@ def test_a_day_begins_at_the_owners_midnight() -> None:
 def test_other_entries_stay_and_sealed_heads_are_left_out() -> None:
     head = Entry(n=1, t=1, by="a-store", event=StoreHead(store="a-store", head="", records=1))
     found = page_by_day([other(2, 2), head, other(0, 0)], 10, 0)
-    assert [row.n for row in found.rows] == [2, 0]
+    assert [row.entry.n for row in found.rows] == [2, 0]
 
 
 def test_the_next_page_begins_where_this_one_ended() -> None:
     entries = [other(5, 5), access(4, 4), other(3, 3), access(2, 2), other(1, 1)]
     found = page_by_day(entries, 3, 0)
-    assert [row.n for row in found.rows] == [5, 4, 3]
+    assert [row.entry.n for row in found.rows] == [5, 4, 3]
     assert found.next == 2
-    assert [row.n for row in page_by_day(entries[4:], 3, 0).rows] == [1]
+    assert [row.entry.n for row in page_by_day(entries[4:], 3, 0).rows] == [1]
 
 
 def test_a_plain_page_ends_at_its_limit() -> None:
     entries = [other(number, number) for number in (3, 2, 1, 0)]
-    assert ([row.n for row in page(entries, 2).rows], page(entries, 2).next) == ([3, 2], 2)
+    assert ([row.entry.n for row in page(entries, 2).rows], page(entries, 2).next) == ([3, 2], 2)
     assert page(entries, 4).next is None

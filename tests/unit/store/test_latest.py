@@ -1,0 +1,79 @@
+"""The newest reading is right whatever comes late, or while it is looked up."""
+
+import asyncio
+
+from databox.kit.guard import Verified
+from databox.store import latest
+from databox.store.latest import Latest
+from databox.store.readings import Reading
+from databox.wire.caveats import Caveats
+
+
+def reading(t: int, seq: int = 0) -> Reading:
+    return Reading(t, seq, b"1")
+
+
+def load(known: Latest, found: Reading | None, *written: Reading) -> Reading | None:
+    """Look up, with these written while it takes."""
+
+    async def find() -> Reading | None:
+        for each in written:
+            known.written("load", each)
+        return found
+
+    return asyncio.run(known.load("load", find))
+
+
+def test_a_late_reading_alone_is_not_taken_for_the_newest() -> None:
+    known = Latest()
+    known.written("load", reading(5))
+    assert known.get("load") is None
+
+
+def test_a_later_reading_takes_the_place_and_an_earlier_one_does_not() -> None:
+    known = Latest()
+    load(known, reading(10, 1))
+    known.written("load", reading(9, 2))
+    assert known.get("load") == reading(10, 1)
+    known.written("load", reading(10, 3))
+    assert known.get("load") == reading(10, 3)
+
+
+def test_what_is_written_during_the_look_up_counts() -> None:
+    known = Latest()
+    assert load(known, reading(10), reading(11, 1), reading(9, 2)) == reading(11, 1)
+    assert known.get("load") == reading(11, 1)
+
+
+def test_a_first_reading_during_the_look_up_counts() -> None:
+    assert load(Latest(), None, reading(3)) == reading(3)
+    assert load(Latest(), None) is None
+
+
+def test_a_prepared_answer_is_used_only_while_its_reading_is_the_newest() -> None:
+    known = Latest()
+    first = load(known, reading(1))
+    assert first is not None
+    ada = Verified("graph", "g1", "", "", Caveats())
+    bob = Verified("graph", "g1", "", "", Caveats())
+    prepared = known.answer("load", first, ada)
+    assert known.prepared("load", ada) is prepared
+    assert known.prepared("load", bob) is None
+    known.written("load", reading(2))
+    assert known.prepared("load", ada) is None
+
+
+def test_memory_is_bounded() -> None:
+    known = Latest()
+    verified = Verified("graph", "g1", "", "", Caveats())
+    for number in range(latest.MOST + 10):
+        name = f"source{number}"
+
+        async def find() -> Reading | None:
+            return reading(1)
+
+        found = asyncio.run(known.load(name, find))
+        assert found is not None
+        known.answer(name, found, verified)
+    assert len(known._readings) == latest.MOST
+    assert len(known._prepared) <= latest.MOST
