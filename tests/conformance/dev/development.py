@@ -114,6 +114,8 @@ class Development:
 
     def _secure(self, service: str) -> ssl.SSLSocket:
         plain = socket.create_connection(("127.0.0.1", self.ports[service]), timeout=10)
+        # Headers and body go out apart; without this the second waits for 40 ms.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.tls.wrap_socket(plain, server_hostname=service)
 
 
