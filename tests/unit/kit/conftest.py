@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from databox.kit.http import Handler, Kind, Limits, Router, Server
+from databox.kit.http import Handler, Kind, Limits, Resolver, Server
 from databox.kit.http.client import Connection
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -58,7 +58,7 @@ class Box:
         self.opened: list[socket.socket] = []
         self.server: Server | None = None
 
-    def serve(self, app: Router | Handler, **limits: Any) -> Server:
+    def serve(self, app: Resolver | Handler, **limits: Any) -> Server:
         server = self.server = Server(app, Limits(**limits))
         return server
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from databox.kit.http import Request, Response, Router, Server, Stream
-from databox.wire.errors import Conflict, Denied
+from databox.kit.http import Request, Response, Route, Router, Server, Stream
+from databox.wire.errors import Conflict, Denied, NotFound
 
 
 def get(path: str, *headers: str, version: str = "1.1") -> bytes:
@@ -507,3 +507,25 @@ def test_a_tls_listener_without_a_context_is_refused():
     server = Server(said)
     with pytest.raises(ValueError, match="ssl_context"):
         server.serve_listener(None, "app", "tls")
+
+
+class ByHost:
+    """A resolver that tells apart by host what a router then tells apart by path."""
+
+    def resolve(self, request: Request) -> Route:
+        if request.headers["host"] == "broken":
+            raise RuntimeError("inner detail")
+        if request.headers["host"] != "box":
+            raise NotFound("No such host", found=request.headers["host"])
+        return router().resolve(request)
+
+
+@pytest.mark.parametrize(("host", "status"), [(b"box", 200), (b"other", 404), (b"broken", 500)])
+def test_a_resolver_of_ones_own_chooses_the_route(run, box, host, status):
+    async def story():
+        box.serve(ByHost())
+        return await box.peer().ask(get("/now/x").replace(b"Host: box", b"Host: " + host))
+
+    answer = run(story())
+    assert statuses(answer) == [status]
+    assert b"inner detail" not in answer

@@ -6,7 +6,7 @@ few parts need. Nothing here makes a socket, knows a service, or checks a right.
 
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Answer, Handler, Kind, Request, Response, Stream, Upgrade
-from databox.kit.http.router import Route, Router
+from databox.kit.http.router import Resolver, Route, Router
 from databox.kit.http.server import Server
 from databox.kit.http.websocket import WebSocket, frame_binary, frame_text
 
@@ -16,6 +16,7 @@ __all__ = [
     "Kind",
     "Limits",
     "Request",
+    "Resolver",
     "Response",
     "Route",
     "Router",

@@ -32,6 +32,12 @@ class PeerLost(Unavailable):
     code = "peer-lost"
 
 
+class PeerUntrusted(Unavailable):
+    """The TLS handshake failed, mostly for its certificate; nothing of the request was sent."""
+
+    code = "peer-tls"
+
+
 class Connection:
     """One connection to a peer, one request at a time, kept alive between them.
 
@@ -80,6 +86,7 @@ class Connection:
 
         Raises:
             PeerLost: The connection ended before an answer began.
+            PeerUntrusted: The certificate is not the one expected.
             Unavailable: No answer in time, or one that is cut short, malformed or too large.
             ValueError: The method, path or a header would break the request's head.
         """
@@ -149,10 +156,6 @@ class Connection:
             raise Unavailable(
                 "The peer's answer cannot be read", code="peer-garbled", found=str(error)
             ) from error
-        except ssl.SSLError as error:
-            raise Unavailable(
-                "The peer's TLS cannot be trusted", code="peer-tls", found=str(error)
-            ) from error
         except OSError as error:
             raise PeerLost("The peer closed the connection") from error
         finally:
@@ -172,6 +175,10 @@ class Connection:
             _, self._wire = await make(
                 _Wire, sock=connected, ssl=self._ssl_context, server_hostname=name
             )
+        except ssl.SSLError as error:
+            connected.close()
+            reason = getattr(error, "verify_message", "") or error.reason
+            raise PeerUntrusted("The peer's TLS does not hold", found=reason) from error
         except BaseException:
             connected.close()
             raise

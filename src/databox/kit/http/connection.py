@@ -204,6 +204,8 @@ class Connection(asyncio.Protocol):
             route = self._route = self._host.resolve(request)
         except DataboxError as error:
             raise Refused(refusal(error)) from error
+        except Exception as error:
+            raise Refused(unexpected(error, request)) from error
         if "expect" in request.headers:
             self._expect(request)
         return self._limits.body if route.max_body is None else route.max_body

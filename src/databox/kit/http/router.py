@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from databox.kit.http.message import Handler, Request, Response
 from databox.kit.http.render import refusal
@@ -30,6 +31,19 @@ class _Node:
     placeholder: "_Node | None" = None
     routes: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
     tails: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """Whatever finds the route of a request; a `Router` is one."""
+
+    def resolve(self, request: Request) -> Route:
+        """The route of a request whose head has come; its body's bound already holds.
+
+        Raises:
+            DataboxError: There is none, and this is the answer.
+        """
+        ...
 
 
 _Found = tuple[dict[str, tuple[Route, tuple[str, ...]]], tuple[str, ...]]

@@ -14,7 +14,7 @@ from databox.kit.http.connection import Connection
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Handler, Kind, Request
 from databox.kit.http.render import CLOSE, refusal, render
-from databox.kit.http.router import Route, Router
+from databox.kit.http.router import Resolver, Route
 from databox.kit.log import event
 from databox.wire.errors import Unavailable
 
@@ -31,7 +31,7 @@ class Server:
     are counted, and rights are ended, by caller.
 
     Args:
-        app: A router, or one handler for everything.
+        app: A router or another resolver, or one handler for everything.
         limits: The bounds on callers.
         ssl_context: For listeners of kind "tls".
         clock: For the `Date` header alone.
@@ -39,14 +39,14 @@ class Server:
 
     def __init__(
         self,
-        app: Router | Handler,
+        app: Resolver | Handler,
         limits: Limits | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.draining = False
-        self.resolve = app.resolve if isinstance(app, Router) else _always(Route(app))
+        self.resolve = app.resolve if isinstance(app, Resolver) else _always(Route(app))
         self._ssl_context = ssl_context
         self._clock = clock or SystemClock()
         self._listeners: dict[socket, tuple[str, Kind]] = {}
