@@ -7,7 +7,7 @@ from databox.export.destination import parse
 from databox.export.queue import Export
 from databox.export.states import Outcome
 from databox.kit.control import Control
-from databox.kit.http.client import Connection
+from databox.kit.http.client import Connection, PeerUntrusted
 from databox.wire.errors import DataboxError
 
 SEND_S = 30.0
@@ -59,8 +59,8 @@ class Sender:
             response = await connection.request(
                 "POST", target, headers, export.body, timeout=SEND_S, max_body=MAX_REPLY
             )
-        except ssl.SSLError as error:
-            return Outcome(0, f"its certificate does not hold: {error.reason}", sent=False)
+        except PeerUntrusted as error:
+            return Outcome(0, f"its certificate does not hold: {error.found}", sent=False)
         except (DataboxError, OSError, TimeoutError) as error:
             return Outcome(0, _why(error), sent=True)
         return Outcome(response.status, f"answered {response.status}", sent=True)
