@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from databox.cli.arguments import VERBS, parser
+from databox.cli.arguments import VERBS, Verb, parser
 from databox.wire.endpoints import ENDPOINTS, Endpoint
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def test_names_of_endpoints_stand_once() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda each: each.name)
-def test_each_verb_has_its_section_and_its_example_is_a_sound_line(verb) -> None:
+def test_each_verb_has_its_section_and_its_example_is_a_sound_line(verb: Verb) -> None:
     assert f"\n## {verb.name}\n" in (REFERENCE / "cli.md").read_text()
     words = verb.example.split()
     assert words[0] == "databox"

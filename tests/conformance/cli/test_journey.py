@@ -4,6 +4,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.box_by_script import BoxByScript, box_by_script, wait_for
@@ -18,11 +20,12 @@ def box() -> Iterator[BoxByScript]:
         yield box
 
 
-def report(box: BoxByScript) -> dict:
-    return json.loads(box.verb("status", "--json").stdout)
+def report(box: BoxByScript) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(box.verb("status", "--json").stdout)
+    return found
 
 
-def component(box: BoxByScript, name: str) -> dict:
+def component(box: BoxByScript, name: str) -> dict[str, Any]:
     return next(each for each in report(box)["components"] if each["name"] == name)
 
 
@@ -51,7 +54,9 @@ def test_a_second_up_leaves_the_running_box_alone(box: BoxByScript) -> None:
     assert done.stdout.splitlines()[-1] == box.address
 
 
-def test_a_grant_ends_the_invented_data_and_a_revocation_brings_it_back(installed) -> None:
+def test_a_grant_ends_the_invented_data_and_a_revocation_brings_it_back(
+    installed: BoxByScript,
+) -> None:
     assert component(installed, "computer-graph")["invented"]
     source = "os-monitor-store/cpu-load"
     wait_for(20, lambda: _granted(installed, f"CPU_LOAD={source}", "--exact", "minute"))
@@ -66,14 +71,16 @@ def _granted(box: BoxByScript, *words: str) -> bool:
     return box.verb("grant", "computer-graph", *words, check=False).returncode == 0
 
 
-def test_more_than_asked_is_refused_in_words(installed) -> None:
+def test_more_than_asked_is_refused_in_words(installed: BoxByScript) -> None:
     done = installed.verb("grant", "computer-graph", "CPU_LOAD=os-monitor-store/x", check=False)
     assert done.returncode == 1
     assert "this source is not on the box" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_app_file_runs_reloads_and_is_gone_after_ctrl_c(installed, tmp_path) -> None:
+def test_an_app_file_runs_reloads_and_is_gone_after_ctrl_c(
+    installed: BoxByScript, tmp_path: Path
+) -> None:
     file = tmp_path / "night_owl.py"
     code = (
         "from databox.sdk import App, view\n"
@@ -94,7 +101,9 @@ def test_an_app_file_runs_reloads_and_is_gone_after_ctrl_c(installed, tmp_path) 
     assert name not in {each["name"] for each in report(installed)["components"]}
 
 
-def test_the_ledger_is_whole_and_a_saved_one_needs_no_box(installed, tmp_path) -> None:
+def test_the_ledger_is_whole_and_a_saved_one_needs_no_box(
+    installed: BoxByScript, tmp_path: Path
+) -> None:
     assert "is whole" in installed.verb("ledger", "verify").stdout
     file = tmp_path / "ledger.jsonl"
     installed.verb("ledger", "save", str(file))
@@ -106,7 +115,7 @@ def test_the_ledger_is_whole_and_a_saved_one_needs_no_box(installed, tmp_path) -
     assert "NOT whole" in done.stdout
 
 
-def test_uninstalling_removes_it(installed) -> None:
+def test_uninstalling_removes_it(installed: BoxByScript) -> None:
     installed.verb("uninstall", "computer-graph")
     assert "computer-graph" not in {each["name"] for each in report(installed)["components"]}
 

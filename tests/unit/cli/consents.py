@@ -1,5 +1,8 @@
 """A consent screen and grants, as the box would show them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from databox.wire import api
 from databox.wire.sla import SourceChoice
 
@@ -30,8 +33,8 @@ URL = "https://out.example/"
 PICKED = SourceChoice(clientid="LOAD", store="os-monitor-store", source="cpu-load")
 
 
-def screen(**fields) -> api.ConsentScreen:
-    plain = {
+def screen(**fields: Any) -> api.ConsentScreen:
+    plain: dict[str, Any] = {
         "name": "graph",
         "title": "Graph",
         "kind": "app",
@@ -55,12 +58,17 @@ def screen(**fields) -> api.ConsentScreen:
     return api.ConsentScreen(**(plain | fields))
 
 
-def grant(**fields) -> api.Grant:
-    plain = {"id": "1", "client": "graph", "target": "export-service", "kind": "export"}
+def grant(**fields: Any) -> api.Grant:
+    plain: dict[str, Any] = {
+        "id": "1",
+        "client": "graph",
+        "target": "export-service",
+        "kind": "export",
+    }
     return api.Grant(**(plain | fields))
 
 
-def asking(current: dict[str, object]) -> api.AskRow:
+def asking(current: Mapping[str, object]) -> api.AskRow:
     return api.AskRow(
         clientid=ASK.clientid,
         type=ASK.type,

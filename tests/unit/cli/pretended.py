@@ -1,6 +1,6 @@
 """A box that only remembers what the command line asked of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class PretendedClient:
 
     address = ADDRESS
 
-    def __init__(self, answers: dict[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, Any, dict[str, str]]] = []
 
@@ -40,7 +40,7 @@ class PretendedClient:
 
 
 def pretend(
-    monkeypatch: pytest.MonkeyPatch, module: Any, answers: dict[str, Answer]
+    monkeypatch: pytest.MonkeyPatch, module: Any, answers: Mapping[str, Answer]
 ) -> PretendedClient:
     """Let `module` find this box instead of a running one."""
     client = PretendedClient(answers)

@@ -21,14 +21,16 @@ def benchmark(folder: Path, name: str, code: str) -> None:
     (folder / f"{name}.py").write_text(code)
 
 
-def test_each_figure_is_a_line_of_json(tmp_path: Path, capsys) -> None:
+def test_each_figure_is_a_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     benchmark(tmp_path, "start", f"print('''{json.dumps(FIGURE)}''')")
     assert bench(as_json=True, folder=tmp_path) == 0
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line) == FIGURE
 
 
-def test_figures_for_people_stand_in_columns(tmp_path: Path, capsys) -> None:
+def test_figures_for_people_stand_in_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     benchmark(tmp_path, "start", f"print('''{json.dumps(FIGURE)}''')")
     bench(as_json=False, folder=tmp_path)
     head, row = capsys.readouterr().out.splitlines()
@@ -36,7 +38,9 @@ def test_figures_for_people_stand_in_columns(tmp_path: Path, capsys) -> None:
     assert row.split() == ["start", "1.5", "s", "3", "0.5", "60", "15"]
 
 
-def test_a_benchmark_that_fails_is_told_and_the_others_still_run(tmp_path: Path, capsys) -> None:
+def test_a_benchmark_that_fails_is_told_and_the_others_still_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     benchmark(tmp_path, "a", "raise SystemExit(3)")
     benchmark(tmp_path, "b", f"print('''{json.dumps(FIGURE)}''')")
     assert bench(as_json=True, folder=tmp_path) == 1
@@ -45,13 +49,15 @@ def test_a_benchmark_that_fails_is_told_and_the_others_still_run(tmp_path: Path,
     assert "1 of 2 benchmarks failed" in said.err
 
 
-def test_a_benchmark_uses_the_packages_of_the_box(tmp_path: Path, capsys) -> None:
+def test_a_benchmark_uses_the_packages_of_the_box(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = "import databox, msgspec, json\n"
     benchmark(tmp_path, "a", code + "print(json.dumps({'name': 'a', 'value': 1, 'unit': ''}))")
     assert bench(as_json=True, folder=tmp_path) == 0
 
 
-def test_a_benchmark_may_use_another(tmp_path: Path, monkeypatch) -> None:
+def test_a_benchmark_may_use_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
     benchmark(tmp_path, "a", "import b")
     benchmark(tmp_path, "b", "")

@@ -85,7 +85,9 @@ choice = st.builds(
 
 
 @given(st.lists(choice, max_size=4))
-def test_loading_anew_never_allows_what_was_not_allowed_and_asked(choices) -> None:
+def test_loading_anew_never_allows_what_was_not_allowed_and_asked(
+    choices: list[SourceChoice],
+) -> None:
     before = Choices(sources=tuple(choices))
     after = choosing.still_asked(before, screen()).sources
     assert set(after) <= set(choices)

@@ -55,13 +55,15 @@ def box() -> Iterator[type[Box]]:
 
 
 @pytest.fixture
-def client(box) -> Client:
+def client(box: type[Box]) -> Client:
     key = ec.generate_private_key(ec.SECP256R1())
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return Client(Operator(box.address, "session-text", text))
 
 
-def test_a_call_names_the_host_and_carries_session_and_proof(box, client) -> None:
+def test_a_call_names_the_host_and_carries_session_and_proof(
+    box: type[Box], client: Client
+) -> None:
     box.answers["/api/grants"] = (200, b'{"grants":[]}')
     assert client.call("grants", query={"ended": "1"}) == api.Grants(grants=())
     [(method, path, headers, _)] = box.asked
@@ -71,7 +73,7 @@ def test_a_call_names_the_host_and_carries_session_and_proof(box, client) -> Non
     assert headers["dpop"].count(".") == 2
 
 
-def test_a_message_is_sent_as_json_of_the_table(box, client) -> None:
+def test_a_message_is_sent_as_json_of_the_table(box: type[Box], client: Client) -> None:
     box.answers["/api/stop-access"] = (200, b'{"ended":2,"took_ms":5}')
     reply = client.call("stop-access", api.StopAccessRequest(component="graph"))
     assert reply.ended == 2
@@ -84,14 +86,14 @@ def test_a_name_fills_one_segment_of_the_path() -> None:
     )
 
 
-def test_a_refusal_keeps_its_words(box, client) -> None:
+def test_a_refusal_keeps_its_words(box: type[Box], client: Client) -> None:
     refusal = {"error": {"code": "denied", "message": "no", "remedy": "Ask the owner"}}
     box.answers["/api/grants"] = (403, json.dumps(refusal).encode())
     with pytest.raises(Denied, match=r"no\. Ask the owner"):
         client.call("grants")
 
 
-def test_an_answer_that_is_not_ours_is_told_by_its_status(box, client) -> None:
+def test_an_answer_that_is_not_ours_is_told_by_its_status(box: type[Box], client: Client) -> None:
     box.answers["/api/grants"] = (403, b"<html>")
     with pytest.raises(Denied, match="403"):
         client.call("grants")
@@ -102,7 +104,7 @@ def test_nobody_at_the_address_is_said_with_what_to_do() -> None:
         box_status("http://databox.localhost:1")
 
 
-def test_another_program_at_the_address_is_noticed(box) -> None:
+def test_another_program_at_the_address_is_noticed(box: type[Box]) -> None:
     box.answers["/api/status"] = (200, b"hello")
     with pytest.raises(NotRunning, match="something else"):
         box_status(box.address)
@@ -113,7 +115,7 @@ def test_without_a_session_file_the_box_is_not_running(tmp_path: Path) -> None:
         operator(tmp_path)
 
 
-def test_status_without_a_box_asks_nobody(tmp_path: Path, box) -> None:
+def test_status_without_a_box_asks_nobody(tmp_path: Path, box: type[Box]) -> None:
     (tmp_path / "run").mkdir()
     # Left behind by a box that was killed: another program may listen there now.
     (tmp_path / "run" / "address").write_text(box.address)

@@ -36,7 +36,9 @@ class Development:
         self.ports = ports
         self.tls = ssl.create_default_context(cafile=authority)
 
-    def ask(self, service: str, method: str, path: str, key: str, body=None) -> tuple[int, str]:
+    def ask(
+        self, service: str, method: str, path: str, key: str, body: object = None
+    ) -> tuple[int, str]:
         with socket.create_connection(("127.0.0.1", self.ports[service])) as plain:
             connection = http.client.HTTPSConnection(service, timeout=10)
             connection.sock = self.tls.wrap_socket(plain, server_hostname=service)
@@ -73,7 +75,9 @@ def development(key_file: Path) -> Iterator[Development]:
     assert not Path(authority).exists()
 
 
-def test_an_app_writes_and_reads_under_a_grant_and_no_more_once_it_is_revoked(development) -> None:
+def test_an_app_writes_and_reads_under_a_grant_and_no_more_once_it_is_revoked(
+    development: Development,
+) -> None:
     app = base64.b64encode(b"a" * 32).decode()
     development.manage("upsert-container-info", name="app", type="app", key=app)
     for method in ("GET", "POST"):
@@ -99,13 +103,13 @@ def test_an_app_writes_and_reads_under_a_grant_and_no_more_once_it_is_revoked(de
     assert (status, text) == (401, "Invalid API key/token")
 
 
-def test_the_root_catalogue_names_the_store_with_its_own_port(development) -> None:
+def test_the_root_catalogue_names_the_store_with_its_own_port(development: Development) -> None:
     status, text = development.ask("arbiter", "GET", "/cat", KEY)
     [item] = json.loads(text)["items"]
     assert (status, item["href"]) == (200, f"https://demo:{development.ports['demo']}")
 
 
-def test_without_a_key_nothing_is_told(development) -> None:
+def test_without_a_key_nothing_is_told(development: Development) -> None:
     assert development.ask("demo", "GET", "/cat", "") == (401, "Missing API key/token")
 
 

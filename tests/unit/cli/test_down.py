@@ -44,7 +44,9 @@ def test_a_lock_that_is_held_and_not_yet_written_names_nobody(home: Path) -> Non
         assert running(home) is None
 
 
-def test_a_running_box_is_asked_to_end_and_waited_for(home: Path, capsys) -> None:
+def test_a_running_box_is_asked_to_end_and_waited_for(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lock = home / "run" / "lock"
     with subprocess.Popen((sys.executable, "-c", BOX, str(lock)), stdout=subprocess.PIPE) as box:
         assert box.stdout is not None

@@ -28,7 +28,9 @@ def allow(*words: str) -> int:
     return verbs.grant(HOME, parser().parse_args(["grant", "graph", *words]))
 
 
-def test_the_line_of_the_reference_gives_one_permission(monkeypatch, capsys) -> None:
+def test_the_line_of_the_reference_gives_one_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     client = box(monkeypatch)
     words = ("LOAD=os-monitor-store/cpu-load", "--exact", "minute", "--until", "30d")
     assert allow(*words) == 0
@@ -39,7 +41,7 @@ def test_the_line_of_the_reference_gives_one_permission(monkeypatch, capsys) -> 
     assert request.text in capsys.readouterr().out
 
 
-def test_the_other_permissions_stay(monkeypatch) -> None:
+def test_the_other_permissions_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     client = box(monkeypatch, SOURCE, asks=(asking(CURRENT),))
     allow("--export", URL, "--until", "never")
     [request] = client.messages("choices")
@@ -48,39 +50,45 @@ def test_the_other_permissions_stay(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("LOAD=a-store/b", "--export", URL)])
-def test_it_takes_one_thing_to_allow(monkeypatch, words) -> None:
+def test_it_takes_one_thing_to_allow(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
     client = box(monkeypatch)
     with pytest.raises(BadRequest, match="name one thing"):
         allow(*words)
     assert client.asked == []
 
 
-def test_an_address_that_is_not_asked_for_is_refusedasking_those_that_are(monkeypatch) -> None:
+def test_an_address_that_is_not_asked_for_is_refused_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     box(monkeypatch)
     with pytest.raises(BadRequest, match=f"It asks for: {URL}"):
         allow("--export", "https://other.example/")
 
 
 @pytest.mark.parametrize("what", ["LOAD", "os-monitor-store/cpu-load"])
-def test_a_source_is_revoked_by_its_ask_or_its_place(monkeypatch, what: str) -> None:
+def test_a_source_is_revoked_by_its_ask_or_its_place(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     client = box(monkeypatch, SOURCE, EXPORT, asks=(asking(CURRENT),))
     verbs.revoke(HOME, "graph", what)
     assert client.messages("stop-access") == [api.StopAccessRequest(grant="7")]
 
 
-def test_a_destination_is_revoked_by_its_address(monkeypatch) -> None:
+def test_a_destination_is_revoked_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     client = box(monkeypatch, SOURCE, EXPORT)
     verbs.revoke(HOME, "graph", URL)
     assert client.messages("stop-access") == [api.StopAccessRequest(grant="8")]
 
 
-def test_everything_is_revoked_when_nothing_is_named(monkeypatch) -> None:
+def test_everything_is_revoked_when_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     client = box(monkeypatch, SOURCE, EXPORT)
     verbs.revoke(HOME, "graph", None)
     assert client.messages("stop-access") == [api.StopAccessRequest(component="graph")]
 
 
-def test_a_permission_of_another_app_is_not_touched(monkeypatch) -> None:
+def test_a_permission_of_another_app_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     other = grant(id="9", client="other", target="os-monitor-store", source="cpu-load")
     client = box(monkeypatch, other)
     with pytest.raises(NotFound, match="It has: none"):

@@ -13,7 +13,9 @@ from databox.wire.sla import Choices
 HOME = Path("/nowhere")
 
 
-def test_an_offer_is_shown_agreed_to_and_installedasking_no_permission(monkeypatch, capsys) -> None:
+def test_an_offer_is_shown_agreed_to_and_installed_with_no_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     box = pretend(monkeypatch, install, {"offer": screen()})
     assert install.install(HOME, "graph", agreed=True) == 0
     [request] = box.messages("install")
@@ -24,7 +26,7 @@ def test_an_offer_is_shown_agreed_to_and_installedasking_no_permission(monkeypat
     assert "/apps/graph/allow" in said
 
 
-def testaskingout_a_terminal_nothing_is_installed_unasked(monkeypatch) -> None:
+def testaskingout_a_terminal_nothing_is_installed_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     box = pretend(monkeypatch, install, {"offer": screen()})
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(Conflict, match="--yes"):
@@ -32,7 +34,7 @@ def testaskingout_a_terminal_nothing_is_installed_unasked(monkeypatch) -> None:
     assert box.messages("install") == []
 
 
-def test_a_folder_is_uploaded_first(monkeypatch, tmp_path) -> None:
+def test_a_folder_is_uploaded_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("x = 1")
     found = api.UploadReply(package="d1", name="graph")
     box = pretend(monkeypatch, install, {"upload": found, "package": screen()})
@@ -41,7 +43,7 @@ def test_a_folder_is_uploaded_first(monkeypatch, tmp_path) -> None:
     assert upload.files == {"main.py": base64.b64encode(b"x = 1").decode()}
 
 
-def test_a_folder_that_is_not_there_is_told(monkeypatch) -> None:
+def test_a_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, install, {})
     with pytest.raises(NotFound, match="no such folder"):
         install.install(HOME, "./nowhere", agreed=True)
@@ -56,7 +58,9 @@ def test_what_is_no_part_of_an_app_stays_out_of_its_package(tmp_path: Path) -> N
     assert list(install.files_of(tmp_path)) == ["sub/kept.py"]
 
 
-def test_an_empty_folder_and_one_too_large_are_refused(tmp_path: Path, monkeypatch) -> None:
+def test_an_empty_folder_and_one_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadRequest, match="empty"):
         install.files_of(tmp_path)
     monkeypatch.setattr(install, "MAX_BYTES", 3)
@@ -65,7 +69,9 @@ def test_an_empty_folder_and_one_too_large_are_refused(tmp_path: Path, monkeypat
         install.files_of(tmp_path)
 
 
-def test_uninstalling_deletes_the_data_unless_told_otherwise(monkeypatch) -> None:
+def test_uninstalling_deletes_the_data_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     box = pretend(monkeypatch, install, {})
     install.uninstall(HOME, "graph", keep=False)
     install.uninstall(HOME, "graph", keep=True)

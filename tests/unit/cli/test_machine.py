@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from databox.cli import machine
 from databox.cli.doctor import line
+from databox.engines import Finding
 
 MEMINFO = "MemTotal:  {} kB\nMemFree: 1 kB\nMemAvailable:  {} kB\nHugePages_Total: 0\n"
 
@@ -48,12 +50,14 @@ def test_little_memory_is_told() -> None:
 
 
 @pytest.mark.parametrize(("free", "level"), [(100, "fail"), (500, "warn"), (5000, "ok")])
-def test_room_on_the_disk_is_told(free: int, level: str, tmp_path: Path, monkeypatch) -> None:
+def test_room_on_the_disk_is_told(
+    free: int, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = type("Usage", (), {"free": free * machine.MEBIBYTE})
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     assert machine.disk(tmp_path / "not" / "there").level == level
 
 
 def test_a_finding_is_shown_with_its_remedy() -> None:
-    shown = line(machine.Finding("disk", "fail", "full", "Free some"))
+    shown = line(Finding("disk", "fail", "full", "Free some"))
     assert shown.split("\n") == [" FAIL  disk: full", "        Free some"]

@@ -1,3 +1,5 @@
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,7 @@ def box(monkeypatch: pytest.MonkeyPatch, **answers: object) -> PretendedClient:
     return pretend(monkeypatch, run, plain | {k.replace("_", "-"): v for k, v in answers.items()})
 
 
-def turns(monkeypatch: pytest.MonkeyPatch, *do: object) -> None:
+def turns(monkeypatch: pytest.MonkeyPatch, *do: Callable[[], object]) -> None:
     """Instead of waiting: do one thing after another, then press Ctrl-C."""
     left = list(do)
 
@@ -39,7 +41,7 @@ def turns(monkeypatch: pytest.MonkeyPatch, *do: object) -> None:
             raise KeyboardInterrupt
         left.pop(0)()
 
-    monkeypatch.setattr(run.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
 
 
 def names(client: PretendedClient) -> list[str]:
@@ -47,7 +49,7 @@ def names(client: PretendedClient) -> list[str]:
 
 
 def test_a_file_is_described_installed_on_invented_data_and_removed(
-    monkeypatch, file, capsys
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = box(monkeypatch)
     turns(monkeypatch)
@@ -59,7 +61,9 @@ def test_a_file_is_described_installed_on_invented_data_and_removed(
     assert "/apps/graph/allow" in capsys.readouterr().out
 
 
-def test_saving_loads_it_anewasking_the_permissions_it_has(monkeypatch, file) -> None:
+def test_saving_loads_it_anew_with_the_permissions_it_has(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     client = box(monkeypatch, package=screen(installed=False))
     turns(monkeypatch, lambda: file.write_text("two, longer"))
     run.run(HOME, file)
@@ -69,14 +73,18 @@ def test_saving_loads_it_anewasking_the_permissions_it_has(monkeypatch, file) ->
     assert client.messages("uninstall")[0].keep
 
 
-def test_nothing_happens_while_the_file_stays_as_it_is(monkeypatch, file) -> None:
+def test_nothing_happens_while_the_file_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     client = box(monkeypatch)
     turns(monkeypatch, lambda: None, lambda: None)
     run.run(HOME, file)
     assert names(client).count("upload") == 1
 
 
-def test_a_file_that_is_away_for_a_moment_is_waited_for(monkeypatch, file) -> None:
+def test_a_file_that_is_away_for_a_moment_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     client = box(monkeypatch)
     turns(monkeypatch, file.unlink, lambda: file.write_text("two, longer"))
     run.run(HOME, file)
@@ -84,7 +92,7 @@ def test_a_file_that_is_away_for_a_moment_is_waited_for(monkeypatch, file) -> No
 
 
 def test_a_file_that_no_longer_loads_leaves_the_running_app_alone(
-    monkeypatch, file, capsys
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uploads = iter([api.UploadReply(package="d1", name="graph"), BadRequest("line 3 is wrong")])
     client = box(monkeypatch, upload=lambda message: next(uploads))
@@ -94,7 +102,9 @@ def test_a_file_that_no_longer_loads_leaves_the_running_app_alone(
     assert names(client).count("install") == 1
 
 
-def test_asking_for_less_keeps_no_permission_for_the_rest(monkeypatch, file) -> None:
+def test_asking_for_less_keeps_no_permission_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     shown = iter([screen(installed=False), screen(installed=False, asks=(_coarser(),))])
     client = box(monkeypatch, package=lambda message, digest: next(shown))
     turns(monkeypatch, lambda: file.write_text("two, longer"))
@@ -116,14 +126,14 @@ def _coarser() -> api.AskRow:
     )
 
 
-def test_an_app_of_this_name_is_not_replaced(monkeypatch, file) -> None:
+def test_an_app_of_this_name_is_not_replaced(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     client = box(monkeypatch, package=screen(installed=True))
     with pytest.raises(Conflict, match="databox uninstall graph"):
         run.run(HOME, file)
     assert client.messages("install") == []
 
 
-def test_a_file_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
+def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     box(monkeypatch)
     with pytest.raises(NotFound, match="no such file"):
         run.run(HOME, tmp_path / "app.py")

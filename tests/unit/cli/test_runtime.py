@@ -52,7 +52,9 @@ def ensure(checkout: Path, home: Path) -> Path:
     return made
 
 
-def test_a_runtime_imports_under_the_system_interpreter(checkout, home, fetched) -> None:
+def test_a_runtime_imports_under_the_system_interpreter(
+    checkout: Path, home: Path, fetched: list[str]
+) -> None:
     made = ensure(checkout, home)
     said = subprocess.run(
         ("/usr/bin/python3", "-c", "import databox, peer; print(databox.__doc__, peer.ANSWER)"),
@@ -65,7 +67,9 @@ def test_a_runtime_imports_under_the_system_interpreter(checkout, home, fetched)
     assert fetched == ["peer==1\n"]
 
 
-def test_a_runtime_works_where_it_is_mounted_elsewhere(checkout, home, fetched, tmp_path) -> None:
+def test_a_runtime_works_where_it_is_mounted_elsewhere(
+    checkout: Path, home: Path, fetched: list[str], tmp_path: Path
+) -> None:
     moved = ensure(checkout, home).rename(tmp_path / "elsewhere")
     said = subprocess.run(
         ("/usr/bin/python3", "-c", "import peer; print(peer.__file__)"),
@@ -77,14 +81,14 @@ def test_a_runtime_works_where_it_is_mounted_elsewhere(checkout, home, fetched, 
     assert said.stdout.strip() == str(moved / "site-packages/peer/__init__.py")
 
 
-def test_the_second_time_nothing_is_fetched(checkout, home, fetched) -> None:
+def test_the_second_time_nothing_is_fetched(checkout: Path, home: Path, fetched: list[str]) -> None:
     first = ensure(checkout, home)
     assert ensure(checkout, home) == first
     assert len(fetched) == 1
 
 
 def test_changed_code_makes_another_runtime_that_shares_the_packages(
-    checkout, home, fetched
+    checkout: Path, home: Path, fetched: list[str]
 ) -> None:
     first = ensure(checkout, home)
     (checkout / "src/databox/__init__.py").write_text('"""Changed."""\n')
@@ -95,7 +99,9 @@ def test_changed_code_makes_another_runtime_that_shares_the_packages(
     assert (first / part).samefile(second / part)
 
 
-def test_changed_requirements_are_fetched_anew(checkout, home, fetched) -> None:
+def test_changed_requirements_are_fetched_anew(
+    checkout: Path, home: Path, fetched: list[str]
+) -> None:
     ensure(checkout, home)
     (checkout / "requirements/host.txt").write_text("peer==2\n")
     ensure(checkout, home)
@@ -103,7 +109,7 @@ def test_changed_requirements_are_fetched_anew(checkout, home, fetched) -> None:
 
 
 def test_everything_is_read_only_and_readable_by_all_whatever_the_umask(
-    checkout, home, fetched
+    checkout: Path, home: Path, fetched: list[str]
 ) -> None:
     before = os.umask(0o077)
     try:
@@ -115,21 +121,25 @@ def test_everything_is_read_only_and_readable_by_all_whatever_the_umask(
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o444}
 
 
-def test_code_is_compiled_and_its_source_not_looked_at_again(checkout, home, fetched) -> None:
+def test_code_is_compiled_and_its_source_not_looked_at_again(
+    checkout: Path, home: Path, fetched: list[str]
+) -> None:
     made = ensure(checkout, home)
     [compiled] = (made / "site-packages/databox/__pycache__").glob("__init__.*.pyc")
     # Source: PEP 552: bit 0 of the flags says hash-based, bit 1 that it is checked.
     assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01
 
 
-def test_a_failed_build_leaves_nothing(checkout, home, fetched) -> None:
+def test_a_failed_build_leaves_nothing(checkout: Path, home: Path, fetched: list[str]) -> None:
     (checkout / "src/databox/broken.py").write_text("def broken(:\n")
     with pytest.raises(SetupError, match="does not compile"):
         ensure(checkout, home)
     assert list((home / "runtime").iterdir()) == []
 
 
-def test_a_killed_build_is_cleared_away_by_the_next(checkout, home, fetched) -> None:
+def test_a_killed_build_is_cleared_away_by_the_next(
+    checkout: Path, home: Path, fetched: list[str]
+) -> None:
     left = home / "runtime" / ".building-x"
     (left / "site-packages").mkdir(parents=True)
     (left / "site-packages").chmod(0o555)
@@ -137,7 +147,9 @@ def test_a_killed_build_is_cleared_away_by_the_next(checkout, home, fetched) -> 
     assert list((home / "runtime").iterdir()) == [made]
 
 
-def test_only_the_runtime_before_is_kept_unless_one_is_in_use(checkout, home, fetched) -> None:
+def test_only_the_runtime_before_is_kept_unless_one_is_in_use(
+    checkout: Path, home: Path, fetched: list[str]
+) -> None:
     first, held = runtime.ensure(checkout, home, SAID.append)
     os.utime(first, (0, 0))
     made = []
@@ -151,7 +163,7 @@ def test_only_the_runtime_before_is_kept_unless_one_is_in_use(checkout, home, fe
     assert set((home / "runtime").iterdir()) == set(made[1:])
 
 
-def test_what_does_not_run_is_not_shipped(checkout, home, fetched) -> None:
+def test_what_does_not_run_is_not_shipped(checkout: Path, home: Path, fetched: list[str]) -> None:
     (checkout / "src/databox/__pycache__").mkdir()
     (checkout / "src/databox/__pycache__/x.pyc").write_text("")
     (checkout / "apps/.hidden").write_text("")

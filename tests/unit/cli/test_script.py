@@ -66,7 +66,7 @@ def test_root_with_yes_has_it_installed_and_goes_on(programs: Path) -> None:
     assert "DATABOX_HOME must be an absolute path" in done.stderr
 
 
-def test_lists_that_are_too_old_are_fetched_once_and_then_it_fails_in_words(programs) -> None:
+def test_lists_that_are_too_old_are_fetched_once_and_then_it_fails_in_words(programs: Path) -> None:
     stub(programs, "id", "echo 0")
     stub(programs, "apt-get", f'echo "$*" >>{programs}/called; [ "$1" = update ]')
     done = script(programs, "up", "--yes")

@@ -27,21 +27,34 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return places
 
 
-def test_the_code_reaches_the_browser_by_a_private_file_alone(home, opened, monkeypatch, capsys):
+def test_the_code_reaches_the_browser_by_a_private_file_alone(
+    home: Path,
+    opened: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
     WayIn(home, browser=True).announce(ADDRESS, "s3cret")
     assert opened == [(home / "run" / "open.html").as_uri()]
     assert "s3cret" not in capsys.readouterr().out
 
 
-def test_a_box_with_an_owner_is_opened_at_its_address(home, opened, monkeypatch) -> None:
+def test_a_box_with_an_owner_is_opened_at_its_address(
+    home: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     WayIn(home, browser=True).announce(ADDRESS, "")
     assert opened == [ADDRESS]
 
 
 @pytest.mark.parametrize("browser", [True, False])
-def test_without_a_display_a_line_for_ssh_is_printed(home, opened, browser, monkeypatch, capsys):
+def test_without_a_display_a_line_for_ssh_is_printed(
+    home: Path,
+    opened: list[str],
+    browser: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     WayIn(home, browser=browser).announce(ADDRESS, "s3cret")
@@ -52,18 +65,20 @@ def test_without_a_display_a_line_for_ssh_is_printed(home, opened, browser, monk
     assert "s3cret" not in said
 
 
-def test_at_a_terminal_the_code_can_be_read(home, monkeypatch, capsys) -> None:
+def test_at_a_terminal_the_code_can_be_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     WayIn(home, browser=False).announce(ADDRESS, "s3cret")
     assert "good for ten minutes: s3cret" in capsys.readouterr().out
 
 
-def test_the_last_line_is_the_address(home, capsys) -> None:
+def test_the_last_line_is_the_address(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     WayIn(home, browser=False).announce(ADDRESS, "")
     assert capsys.readouterr().out.splitlines()[-1] == ADDRESS
 
 
-def test_the_address_is_known_to_other_commands_until_the_end(home) -> None:
+def test_the_address_is_known_to_other_commands_until_the_end(home: Path) -> None:
     shown = WayIn(home, browser=False)
     shown.announce(ADDRESS, "")
     assert address_of(home) == ADDRESS
