@@ -26,7 +26,7 @@ TAIL_BYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What components are made with."""
+    """What components are made with. `level`: how hard their limits are here, in one word."""
 
     uids: Uids
     parts: Parts
@@ -37,6 +37,7 @@ class Pieces:
     instances: Instances
     packages: Packages
     engine: Engine
+    level: str
 
 
 class Components:
@@ -140,13 +141,14 @@ class Components:
         return _stat(keeper, pid, usage.memory(pid), usage.cpu(pid))
 
     async def _run_stat(self, keeper: Keeper, run: Run | None) -> Stat:
+        level = self._pieces.level
         if run is None:
-            return _stat(keeper, 0, 0, 0.0)
+            return _stat(keeper, 0, 0, 0.0, level)
         used = await self._pieces.engine.stats(run)
-        return _stat(keeper, run.pid, used.pss, used.cpu)
+        return _stat(keeper, run.pid, used.pss, used.cpu, level)
 
 
-def _stat(keeper: Keeper, pid: int, memory: int, cpu: float) -> Stat:
+def _stat(keeper: Keeper, pid: int, memory: int, cpu: float, level: str = "") -> Stat:
     life = keeper.life
     return Stat(
         name=keeper.name,
@@ -156,4 +158,5 @@ def _stat(keeper: Keeper, pid: int, memory: int, cpu: float) -> Stat:
         cpu=cpu,
         restarts=life.restarts,
         since=int(life.since * 1000),
+        level=level,
     )

@@ -86,7 +86,7 @@ def open_home(root: Path) -> Home:
         DataboxError: the folder was written by a newer version.
     """
     home = Home(root)
-    root.chmod(PASSABLE if os.geteuid() == 0 else CLOSED)
+    _folder(root, PASSABLE if os.geteuid() == 0 else CLOSED)
     _check_version(root / "version")
     for stale in (home.peers, home.pairs, home.scratch):
         shutil.rmtree(stale, ignore_errors=True)

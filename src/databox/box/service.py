@@ -42,7 +42,6 @@ from databox.box.tries import Tries
 from databox.box.trust import Trust
 from databox.box.uids import Uids
 from databox.box.version import VERSION
-from databox.engines import Engine
 from databox.engines.sandbox.engine import SandboxEngine
 from databox.engines.sandbox.namespaces import become_parent_namespace
 from databox.kit import log as lines
@@ -142,7 +141,7 @@ class Box:
         home: Home,
         register: Register,
         doors: tuple[socket.socket, socket.socket],
-        engine: Engine,
+        engine: SandboxEngine,
         runtime: Runtime,
     ) -> None:
         self.address = f"http://databox.localhost:{doors[0].getsockname()[1]}"
@@ -183,6 +182,7 @@ class Box:
                 self._instances,
                 Packages(home, uids, engine, runtime),
                 engine,
+                engine.levels.weakest(),
             )
         )
 
