@@ -18,6 +18,7 @@ import msgspec
 import pytest
 import uvloop
 
+from databox import engines
 from databox.engines import Engine, Exit, ExitReason, Outcome, Run
 from databox.wire.errors import BadRequest, Conflict, Unavailable
 from databox.wire.runspec import HostName, RunSpec
@@ -27,6 +28,7 @@ WEB = ("python3", "-m", "http.server", "8080")
 FOREVER = ("/bin/sleep", "600")
 NEWUSER = 0x10000000
 HERE = Path(__file__).parent
+SOURCE = str(Path(engines.__file__).parents[2])
 
 
 def once(stage: Any, spec: RunSpec, stdin: bytes = b"", within: float = 60) -> Outcome:
@@ -397,7 +399,8 @@ def test_a_run_dies_with_the_box_at_any_moment(moment: str, stage: Any) -> None:
     base = stage.spec(*FOREVER).var
     base.chmod(0o777)
     command = (sys.executable, str(HERE / "hold_forever.py"), str(base), "399999", moment)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as box:
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as box:
         assert box.stdout is not None
         instance, outside = (os.pidfd_open(int(pid)) for pid in box.stdout.readline().split())
         box.kill()

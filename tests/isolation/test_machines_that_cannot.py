@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from databox import engines
 from databox.engines.sandbox.engine import SandboxEngine
 from databox.wire.errors import Unavailable
 
@@ -34,9 +35,9 @@ def test_without_bubblewrap_a_start_names_the_package(stage: Any) -> None:
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace with many uids")
 def test_where_user_namespaces_are_forbidden_the_setting_is_named() -> None:
-    done = subprocess.run(
-        (sys.executable, str(HERE / "forbidden.py")), capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(engines.__file__).parents[2])}
+    command = (sys.executable, str(HERE / "forbidden.py"))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     level, found, remedy = told["findings"]["user-namespaces"]
