@@ -18,6 +18,7 @@ from databox.kit import log as lines
 from databox.kit.secret import Secret
 from databox.wire.control import (
     MAX_PACKET,
+    Allow,
     Closed,
     Connect,
     Done,
@@ -95,7 +96,7 @@ class Control:
         self._on_route = handler
 
     def on_event(self, handler: OnEvent) -> None:
-        """For the switchboard `Unroute`, for the manager `InstanceState`."""
+        """For the switchboard `Unroute` and `Allow`, for the manager `InstanceState`."""
         self._on_event = handler
 
     async def ready(self) -> None:
@@ -194,7 +195,7 @@ class Control:
                 self._on_route(message, attached)
             case Unlisten():
                 self._unlisten(message)
-            case Unroute() | InstanceState():
+            case Unroute() | Allow() | InstanceState():
                 self._on_event(message)
             case Stop():
                 self._stopped.set()
