@@ -4,6 +4,7 @@ import { BoxError, readError } from '../src/lib/api'
 import { bytes, hostOf, value } from '../src/lib/format'
 import { driverOf, inSentence, readable } from '../src/lib/names'
 import { align, summary } from '../src/lib/series'
+import { sealsWith } from '../src/lib/seal'
 import { strength } from '../src/lib/strength'
 import { explain } from '../src/lib/trouble'
 import { words } from '../src/words'
@@ -62,4 +63,13 @@ test('an answer that is no error of ours is told by its status', async () => {
 
 test('a box that does not answer is told as such', () => {
   expect(explain(new BoxError(0, 'offline', ''))).toMatchObject(words.errors.offline)
+})
+
+test.each([
+  [[{ brand: 'Chromium', version: '152' }, { brand: 'Other', version: '8' }], true],
+  [[{ brand: 'Chromium', version: '151' }], false],
+  [[{ brand: 'Other', version: '999' }], false],
+  [undefined, false],
+])('a browser that calls itself %j seals: %s', (brands, sealed) => {
+  expect(sealsWith(brands)).toBe(sealed)
 })

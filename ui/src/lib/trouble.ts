@@ -36,7 +36,7 @@ function byStatus(status: number): Omit<Told, 'found'> {
 }
 
 /** The box writes messages in lower case without a full stop. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const first = text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?…]$/.test(first) ? first : `${first}.`
 }

@@ -52,6 +52,11 @@ export const screen = {
   leaves: 'May send something out',
   details: 'What it may see',
   sealed: 'Runs its own screen, sealed off from everything else',
+  cannotSeal: 'Your browser cannot fully seal this screen',
+  cannotSealMeans:
+    'This app runs its own pages. In this browser they could find a way to send out what the app sees. A Chromium browser of version 152 or later closes it.',
+  openAnyway: 'Open it all the same',
+  notSealed: 'Runs its own screen. This browser cannot fully seal it.',
   frame: (app: string) => `Screen of ${app}`,
   starting: (app: string) => `${app} is starting …`,
   none: 'This app has no screen. It works quietly in the background.',

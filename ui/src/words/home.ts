@@ -34,6 +34,7 @@ export const home = {
     title: 'Your box',
     sources: 'Sources',
     apps: 'Apps',
+    seesNothing: 'sees nothing',
     noApps: 'No app sees anything.',
     outside: 'Outside',
     nothing: 'Nothing has left your box today.',

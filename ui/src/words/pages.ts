@@ -53,7 +53,9 @@ export const who = {
   table: 'As a table',
   columns: { app: 'App', source: 'Source', exact: 'How exact', until: 'Until', used: 'Last used', to: 'Where it goes' },
   sentence: (apps: number, sources: number, places: number) =>
-    `${apps === 1 ? 'One app sees' : `${apps} apps see`} ${sources === 1 ? 'one source' : `${sources} sources`}; ` +
+    `${apps === 1 ? 'One app sees' : `${apps} apps see`} ${
+      sources === 0 ? 'nothing' : sources === 1 ? 'one source' : `${sources} sources`
+    }; ` +
     (places === 0
       ? 'nothing may leave the box.'
       : `${places === 1 ? 'one place' : `${places} places`} outside may be sent something.`),
