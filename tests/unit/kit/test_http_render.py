@@ -1,13 +1,20 @@
 """No header of an answer or request can become two."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from databox.kit.http import Response
+from databox.kit.http import Response, Stream
 from databox.kit.http.render import KEEP, render, render_head, render_opening
 
 DATE = b"Date: now\r\n"
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    return
+    yield
 
 
 @pytest.mark.parametrize(
@@ -31,10 +38,11 @@ DATE = b"Date: now\r\n"
 )
 def test_a_header_that_breaks_the_head_is_refused(header):
     response = Response(200, b"", headers=(header,))
+    stream = Stream(200, "text/plain", nothing(), (header,))
     with pytest.raises(ValueError, match="header"):
         render(response, DATE, KEEP)
     with pytest.raises(ValueError, match="header"):
-        render_head(200, "text/plain", (header,), DATE, KEEP)
+        render_head(stream, DATE, KEEP, chunked=True)
     with pytest.raises(ValueError, match="header"):
         render_opening("x", (header,))
 

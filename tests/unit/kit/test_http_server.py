@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from databox.kit.http import Request, Response, Route, Router, Server, Stream
+from databox.kit.http import Request, Response, Route, Router, Server, Stream, Upgrade
 from databox.wire.errors import Conflict, Denied, NotFound
 
 
@@ -348,6 +348,35 @@ def test_a_stream_is_sent_in_chunks_and_the_connection_lives(run, box):
     assert b"Transfer-Encoding: chunked\r\n" in answer
     assert b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\nHTTP/1.1 200" in answer
     assert log == ["ended"]
+
+
+@pytest.mark.parametrize("kind", ["response", "stream", "upgrade"])
+def test_an_answer_whose_head_cannot_be_sent_becomes_500_and_the_connection_lives(run, box, kind):
+    bad = (("X", "a\r\nb"),)
+    answers = {
+        "response": Response(200, b"", headers=bad),
+        "stream": Stream(200, "text/plain", three([]), bad),
+        "upgrade": Upgrade(lambda websocket: asyncio.sleep(0), bad),
+    }
+    routes = router()
+    routes.add("GET", "/bad", lambda request: answers[kind])
+    opening = get(
+        "/bad",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+
+    async def story():
+        box.serve(routes)
+        peer = box.peer()
+        if kind == "upgrade":
+            return await peer.ask(opening)
+        await peer.send(get("/bad") + get("/now/x"))
+        return await peer.receive(until=b"\r\n\r\nx")
+
+    assert statuses(run(story())) == ([500] if kind == "upgrade" else [500, 200])
 
 
 def test_a_stream_to_an_old_peer_ends_with_the_connection(run, box):

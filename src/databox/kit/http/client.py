@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from socket import AF_UNIX, socket
 from typing import cast
 
-from websockets.protocol import Side
-
 from databox.kit.http.answers import Garbled, ResponseReader
 from databox.kit.http.handshake import accept_key
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Response
 from databox.kit.http.render import render_request
-from databox.kit.http.websocket import WebSocket
+from databox.kit.http.websocket import CLIENT, WebSocket
 from databox.wire.errors import DataboxError, Unavailable, from_json
 
 MAX_BODY = 16 * 1024 * 1024
@@ -224,7 +222,7 @@ class _Wire(asyncio.Protocol):
 
     def change(self, limits: Limits, rest: bytes) -> WebSocket:
         """Hand the transport to a WebSocket; `rest` came behind the answer."""
-        websocket = WebSocket(self.transport, limits, Side.CLIENT, lambda: None)
+        websocket = WebSocket(self.transport, limits, CLIENT, lambda: None)
         self.transport.set_protocol(websocket)
         if rest:
             websocket.data_received(rest)

@@ -7,9 +7,6 @@ from enum import Enum
 from math import inf
 from typing import Protocol, cast
 
-from websockets.frames import CloseCode
-from websockets.protocol import Side
-
 from databox.kit.http.handshake import check_opening
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Answer, Kind, Request, Response, Stream, Upgrade
@@ -18,7 +15,7 @@ from databox.kit.http.render import (
     CLOSE,
     CONTINUE,
     KEEP,
-    KEEP_OLD,
+    connection_line,
     refusal,
     render,
     render_head,
@@ -26,7 +23,7 @@ from databox.kit.http.render import (
     unexpected,
 )
 from databox.kit.http.router import Route
-from databox.kit.http.websocket import WebSocket
+from databox.kit.http.websocket import FAILED, GOING_AWAY, SERVER, WebSocket
 from databox.wire.errors import BadRequest, DataboxError
 
 _LINGER_SECONDS = 1.0
@@ -98,6 +95,10 @@ class Connection(asyncio.Protocol):
         self._over_tls = kind == "tls"
         self._transport: asyncio.Transport
         self._waits = -1
+
+    @property
+    def _gone(self) -> bool:
+        return self._state is _State.LOST
 
     # The transport calls the following by these names.
 
@@ -188,7 +189,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Close as soon as what is running has been answered."""
         if self._websocket is not None:
-            self._websocket.close(CloseCode.GOING_AWAY)
+            self._websocket.close(GOING_AWAY)
         elif self._task is None and not self._queue and not self._reader.in_body:
             self._transport.close()
 
@@ -262,9 +263,11 @@ class Connection(asyncio.Protocol):
                     await self._stream(request, stream, keep)
                 case Upgrade() as upgrade:
                     await self._upgrade(request, upgrade)
+        except ValueError as error:
+            self._write(request, unexpected(error, request), keep)
         finally:
             self._task = None
-            if self._state is _State.LOST:
+            if self._gone:
                 self._host.released(self)
             else:
                 self._serve_queue()
@@ -275,7 +278,7 @@ class Connection(asyncio.Protocol):
         host = self._host
         keep = keep and not host.draining
         date, head_only = host.date or host.date_line(), request.method == "HEAD"
-        connection = KEEP if keep and request.version == "1.1" else _connection_line(request, keep)
+        connection = KEEP if keep and request.version == "1.1" else connection_line(request, keep)
         try:
             data = render(response, date, connection, head_only)
         except ValueError as error:
@@ -285,21 +288,24 @@ class Connection(asyncio.Protocol):
             self._end()
 
     async def _stream(self, request: Request, stream: Stream, keep: bool) -> None:
-        chunked = request.version == "1.1"
-        keep = keep and chunked and not self._host.draining
-        connection = _connection_line(request, keep)
-        if chunked:
-            connection += b"Transfer-Encoding: chunked\r\n"
-        date = self._host.date_line()
+        """Send an answer as it is made; raises ValueError if its head cannot be sent."""
+        keep = keep and request.version == "1.1" and not self._host.draining
+        line, date = connection_line(request, keep), self._host.date_line()
+        head = render_head(stream, date, line, chunked=request.version == "1.1")
+        if self._gone:
+            return
+        self._transport.write(head)
+        if request.method != "HEAD":
+            await self._send_body(request, stream)
+        if not keep and not self._gone:
+            self._end()
+
+    async def _send_body(self, request: Request, stream: Stream) -> None:
         self._streaming = True
         try:
-            self._transport.write(
-                render_head(stream.status, stream.content_type, stream.headers, date, connection)
-            )
-            if request.method != "HEAD":
-                await self._send_chunks(stream, chunked)
+            await self._send_chunks(stream, chunked=request.version == "1.1")
         except asyncio.CancelledError:
-            if self._state is not _State.LOST:
+            if not self._gone:
                 raise
         except Exception as error:  # noqa: BLE001  the edge of the service
             # Too late for a status: only an answer cut short can tell the peer.
@@ -310,23 +316,21 @@ class Connection(asyncio.Protocol):
             close = getattr(stream.chunks, "aclose", None)
             if close is not None:
                 await close()
-        if not keep and self._state is not _State.LOST:
-            self._end()
 
-    async def _send_chunks(self, stream: Stream, chunked: bool) -> None:
+    async def _send_chunks(self, stream: Stream, *, chunked: bool) -> None:
         async for chunk in stream.chunks:
             if not chunk:
                 continue
             self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             if self._writable is not None:
                 await self._writable
-            if self._state is _State.LOST:
+            if self._gone:
                 return
         if chunked:
             self._transport.write(b"0\r\n\r\n")
 
     async def _upgrade(self, request: Request, upgrade: Upgrade) -> None:
-        if self._state is _State.LOST:
+        if self._gone:
             return
         try:
             opening = render_opening(check_opening(request), upgrade.headers)
@@ -335,7 +339,7 @@ class Connection(asyncio.Protocol):
             self._write(request, asked, keep=False)
             return
         self._transport.write(opening)
-        websocket = WebSocket(self._transport, self._limits, Side.SERVER, self._lose)
+        websocket = WebSocket(self._transport, self._limits, SERVER, self._lose)
         self._websocket = websocket
         self._transport.set_protocol(websocket)
         self.deadline = self._loop.time() + self._limits.ping_seconds
@@ -346,7 +350,7 @@ class Connection(asyncio.Protocol):
             await upgrade.accept(websocket)
         except Exception as error:  # noqa: BLE001  the edge of the service
             unexpected(error, request)
-            websocket.close(CloseCode.INTERNAL_ERROR)
+            websocket.close(FAILED)
         websocket.close()
         await websocket.wait_closed()
 
@@ -457,9 +461,3 @@ async def _settled(request: Request, answer: Answer | Awaitable[Answer]) -> Answ
     except Exception as error:  # noqa: BLE001  the edge of the service: logged and answered
         return unexpected(error, request)
     return answer
-
-
-def _connection_line(request: Request, keep: bool) -> bytes:
-    if not keep:
-        return CLOSE
-    return KEEP if request.version == "1.1" else KEEP_OLD

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from databox.kit.http.message import Request, Response
+from databox.kit.http.message import Request, Response, Stream
 from databox.kit.log import failure
 from databox.wire.errors import BadRequest, DataboxError
 
@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CLOSE = b"Connection: close\r\n"
 KEEP = b""
-KEEP_OLD = b"Connection: keep-alive\r\n"
-"""HTTP/1.0 peers close unless told otherwise."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -49,19 +47,23 @@ def render(response: Response, date: bytes, connection: bytes, head_only: bool =
     )
 
 
-def render_head(
-    status: int,
-    content_type: str,
-    headers: tuple[tuple[str, str], ...],
-    date: bytes,
-    connection: bytes,
-) -> bytes:
+def render_head(stream: Stream, date: bytes, connection: bytes, *, chunked: bool) -> bytes:
     """The head of an answer whose length is not known yet.
 
     Raises:
         ValueError: As for `render`.
     """
-    return _head(status, content_type) + date + connection + _lines(headers) + b"\r\n"
+    coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    head = _head(stream.status, stream.content_type)
+    return b"%b%b%b%b%b\r\n" % (head, date, connection, coding, _lines(stream.headers))
+
+
+def connection_line(request: Request, keep: bool) -> bytes:
+    """The header line that says whether the connection is kept, where it needs saying."""
+    if not keep:
+        return CLOSE
+    # Peers of the old version close unless told otherwise.
+    return KEEP if request.version == "1.1" else b"Connection: keep-alive\r\n"
 
 
 def render_opening(accept: str, headers: tuple[tuple[str, str], ...]) -> bytes:

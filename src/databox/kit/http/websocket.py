@@ -10,6 +10,12 @@ from websockets.protocol import Protocol, Side, State
 
 from databox.kit.http.limits import Limits
 
+SERVER, CLIENT = Side.SERVER, Side.CLIENT
+NORMAL, GOING_AWAY, FAILED = (
+    CloseCode.NORMAL_CLOSURE,
+    CloseCode.GOING_AWAY,
+    CloseCode.INTERNAL_ERROR,
+)
 _WAITING = 32
 """Messages that may wait to be received before we stop reading."""
 _CLOSE_SECONDS = 2.0
@@ -102,7 +108,7 @@ class WebSocket(asyncio.Protocol):
         self._transport.write(frame)
         return self._drop_if_slow()
 
-    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Begin to close; it has ended within two seconds, with or without the peer's answer."""
         if self._lost.done():
             return
