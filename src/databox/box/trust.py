@@ -30,9 +30,11 @@ class Trust:
     def open(self, keys: Keyring) -> None:
         """Take the key from the keyring, or give it the one that was made at the first run."""
         made = self._authority or Authority.new()
-        self._authority = Authority.load(keys.keep(KEY_NAME, made.dump))
+        kept = keys.keep(KEY_NAME, made.dump)
+        self._authority = Authority.load(kept)
         if not self._file.exists():
-            self.certificate = self._authority.certificate(_now())
+            if kept != made.dump():
+                self.certificate = self._authority.certificate(_now())
             write_private(self._file, self.certificate)
 
     def leaf(self, name: str) -> bytes:
