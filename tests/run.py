@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,10 @@ def main(words: list[str]) -> int:
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
+    # Ctrl-C goes to both; pytest then says what it had found so far.
+    signal.signal(signal.SIGINT, lambda *_: None)
     return subprocess.run(
         (environment["VIRTUAL_ENV"] + "/bin/python3", "-m", "pytest", *_chosen(known.long, rest)),
         cwd=ROOT,

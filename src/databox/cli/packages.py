@@ -105,6 +105,7 @@ def _run(command: tuple[str, ...], environment: dict[str, str], what: str) -> st
         end = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-12:])
         raise SetupError(
             f"Could not {what}:\n{end}\n"
-            "Check the connection, and pip's settings (`pip config list`), which are followed."
+            "Check the connection, the room on the disk, and pip's settings (`pip config list`), "
+            "which are followed."
         )
     return done.stdout

@@ -23,6 +23,11 @@ def main(checkout: Path, words: list[str]) -> int:
     except SetupError as error:
         say(str(error))
         return 1
+    except OSError as error:
+        say(f"Setting up did not go on: {error}. Nothing half done is left.")
+        return 1
+    except KeyboardInterrupt:
+        return 130
     took = time.monotonic() - began
     if took > 1:
         say(f"Prepared {runtime} in {took:.0f} s.")

@@ -111,3 +111,17 @@ def test_the_command_line_gets_a_clean_environment(monkeypatch: pytest.MonkeyPat
     assert environment["PYTHONPATH"] == "/runtime/site-packages"
     assert environment["DATABOX_HOME"] == "/home"
     assert "PYTHONSTARTUP" not in environment
+
+
+def test_a_full_disk_while_setting_up_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*words: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("DATABOX_HOME", "/nowhere")
+    monkeypatch.setattr(start, "make_home", full)
+    assert start.main(Path("/checkout"), ["status"]) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert "Traceback" not in said
