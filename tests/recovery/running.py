@@ -24,12 +24,19 @@ Answer = tuple[int, Any]
 class RunningBox:
     """One run of the box on `home`; it ends with `stop` or `kill`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, user: int | None = None) -> None:
+        """`user`: the uid it runs as, where this is root."""
         self.home = home
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._session = ""
         self.process = subprocess.Popen(
-            command(home), stdout=subprocess.PIPE, text=True, env=environment()
+            command(home),
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            user=user,
+            group=user,
+            extra_groups=None if user is None else (),
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
