@@ -39,7 +39,7 @@ def test_a_request_that_comes_drop_by_drop_is_ended(run, box, start, rest, part)
         await peer.send(start)
         drip = asyncio.create_task(dribble(peer, rest, 0.01))
         answer = await peer.receive()
-        await drip
+        drip.cancel()
         return answer, asyncio.get_running_loop().time() - began
 
     answer, seconds = run(story())
@@ -84,7 +84,7 @@ def test_empty_lines_do_not_keep_a_connection_alive(run, box):
         await peer.receive(until=b"\r\n\r\n")
         drip = asyncio.create_task(dribble(peer, b"\r\n" * 100, 0.01))
         rest = await peer.receive(seconds=1)
-        await drip
+        drip.cancel()
         return rest
 
     assert run(story()) == b""
@@ -133,7 +133,7 @@ def test_a_peer_that_does_not_take_its_answer_is_dropped(run, box):
         box.serve(lambda request: Response(200, b"x" * 5_000_000), send_seconds=0.2)
         peer = box.peer()
         await peer.send(GET)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(0.7)
         return await peer.receive(seconds=3)
 
     assert 0 < len(run(story())) < 5_000_000
@@ -235,9 +235,9 @@ def test_a_place_is_not_free_while_the_handler_of_a_caller_that_left_still_runs(
 
 def test_an_idle_server_sets_no_timer(run, box):
     async def story():
-        server = box.serve(said)
+        server = box.serve(said, idle_seconds=0.1)
         await box.peer().ask(GET)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(0.3)
         return server._sweep
 
     assert run(story()) is None

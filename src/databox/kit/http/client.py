@@ -2,12 +2,13 @@
 
 import asyncio
 import base64
-import json
 import secrets
 import ssl
 from collections.abc import Mapping
 from socket import AF_UNIX, socket
 from typing import cast
+
+import msgspec
 
 from databox.kit.http.answers import Garbled, ResponseReader
 from databox.kit.http.handshake import accept_key
@@ -186,8 +187,8 @@ class Connection:
 def error_of(answer: Response) -> DataboxError:
     """The error a peer answered with, to be raised again on our side."""
     try:
-        told: object = json.loads(answer.body)
-    except ValueError:
+        told: object = msgspec.json.decode(answer.body)
+    except msgspec.MsgspecError:
         told = None
     return from_json(answer.status, told)
 
