@@ -3,10 +3,14 @@
 All accesses of one group commit are one row: `[[count, [client, user, …]], …]`, equal ones counted.
 `head[n] = SHA-256(head[n-1] || t as 8 bytes || row)`, beginning with 32 zero bytes. The head leaves
 the store with each report, so a row that is changed, dropped or cut off shows.
+
+Rows that the ledger has heard of are pressed together: a driver that writes four times a second
+would else make more records of access than data.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +18,7 @@ import msgspec
 from databox.wire.ledger import Access, Event, Refused
 
 START = bytes(32)
+ROWS_A_PACK = 500
 
 READ, WRITE, SUBSCRIBE, REFUSE = "read", "write", "subscribe", "refuse"
 
@@ -38,7 +43,11 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stored row. `total`: how many accesses the chain records up to here."""
+    """One stored row.
+
+    `total`: how many accesses the chain records up to here. `head` is empty within pressed rows,
+    where only the last one's is kept: heads are random, and would be most of what is left.
+    """
 
     n: int
     t: int
@@ -66,12 +75,27 @@ def next_head(head: bytes, t: int, blob: bytes) -> bytes:
     return hashlib.sha256(head + t.to_bytes(8, "big", signed=True) + blob).digest()
 
 
+def press(rows: Sequence[Row]) -> bytes:
+    """Rows in a row, without their heads, in as few bytes as may be."""
+    plain = [(row.n, row.t, row.total, row.blob) for row in rows]
+    return zlib.compress(msgspec.msgpack.encode(plain))
+
+
+def unpress(pressed: bytes, head: bytes) -> list[Row]:
+    """The rows again; `head` is that after the last."""
+    plain = msgspec.msgpack.decode(zlib.decompress(pressed), type=list[tuple[int, int, int, bytes]])
+    return [Row(*each, b"") for each in plain[:-1]] + [Row(*plain[-1], head)]
+
+
 def broken_at(rows: Iterable[Row]) -> int | None:
-    """The number of the first row that does not follow from the one before; None if all do."""
+    """The number of the first row that does not follow from the one before; None if all do.
+
+    Among pressed rows it is the last of them.
+    """
     head, expected = START, None
     for row in rows:
         head = next_head(head, row.t, row.blob)
-        if head != row.head or (expected is not None and row.n != expected):
+        if (row.head and head != row.head) or (expected is not None and row.n != expected):
             return row.n
         expected = row.n + 1
     return None

@@ -29,6 +29,10 @@ _FORMAT: Final = (
     CREATE TABLE ended (grant TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE pack (
+        last INTEGER PRIMARY KEY, total INTEGER NOT NULL, rows BLOB NOT NULL, head BLOB NOT NULL);
+    """,
 )
 
 MOST_WRITES = 65_536
@@ -79,7 +83,17 @@ class NewState:
     value: int
 
 
-Write = NewReading | NewValue | NewItem | NewEndings | NewState
+@dataclass(frozen=True, slots=True)
+class PackAudit:
+    """Press old rows of the access chain together; gives whether there may be more to press.
+
+    `until`: the last row that may be pressed, because the ledger knows of it.
+    """
+
+    until: int
+
+
+Write = PackAudit | NewReading | NewValue | NewItem | NewEndings | NewState
 Outcome = Reading | bool | None
 
 
@@ -185,6 +199,8 @@ class StoreFile:
                 self._state("epoch", write.epoch)
             case NewState():
                 self._state(write.name, write.value)
+            case PackAudit():
+                return self._pack(write.until)
         return None
 
     def _source(self, name: str, new_sources: dict[str, int]) -> int:
@@ -207,6 +223,23 @@ class StoreFile:
                 "INSERT INTO item (href, json) VALUES (?, ?)", (item.href, item.json)
             )
         return not changed
+
+    def _pack(self, until: int) -> bool:
+        found = rows(
+            self._connection,
+            "SELECT n, t, total, blob, head FROM audit WHERE n <= ? ORDER BY n LIMIT ?",
+            (until, audit.ROWS_A_PACK),
+        )
+        if len(found) < audit.ROWS_A_PACK:
+            return False
+        pressed = [audit.Row(*row) for row in found]
+        last = pressed[-1]
+        self._connection.execute(
+            "INSERT INTO pack VALUES (?, ?, ?, ?)",
+            (last.n, last.total, audit.press(pressed), last.head),
+        )
+        self._connection.execute("DELETE FROM audit WHERE n <= ?", (last.n,))
+        return True
 
     def _state(self, name: str, value: int) -> None:
         self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
@@ -286,6 +319,11 @@ class Reader:
     def chain(self) -> Iterator[audit.Row]:
         """The whole chain of accesses, oldest first."""
         after = 0
+        while packed := self._rows(
+            "SELECT last, rows, head FROM pack WHERE last > ? ORDER BY last LIMIT 1", (after,)
+        ):
+            after, pressed, head = packed[0]
+            yield from audit.unpress(pressed, head)
         while found := self._rows(
             "SELECT n, t, total, blob, head FROM audit WHERE n > ? ORDER BY n LIMIT 500", (after,)
         ):

@@ -13,7 +13,7 @@ import msgspec
 
 from databox.kit import log as lines
 from databox.store import audit
-from databox.store.file import NewState, Reader
+from databox.store.file import NewState, PackAudit, Reader
 from databox.store.writer import Writer
 from databox.wire.errors import DataboxError
 from databox.wire.ledger import Event, StoreHead
@@ -78,6 +78,8 @@ class Reporter:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._send(batch.events)
                     await self._writer.write(NewState(REPORTED, batch.last))
+                    while await self._writer.write(PackAudit(batch.last)):
+                        pass
             except (DataboxError, TimeoutError) as error:
                 lines.event(log, logging.WARNING, "report-failed", why=error)
 

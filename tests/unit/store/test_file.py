@@ -1,17 +1,19 @@
 """The store's file: groups are whole or not at all, and nothing in it is readable."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from databox.store import audit
-from databox.store.audit import broken_at
+from databox.store.audit import ROWS_A_PACK, broken_at
 from databox.store.file import (
     NewEndings,
     NewItem,
     NewReading,
     NewState,
     NewValue,
+    PackAudit,
     StoreFile,
     Write,
 )
@@ -95,6 +97,44 @@ def test_the_chain_goes_on_over_restarts_and_reopening(path: Path, again: bool) 
     rows = list(file.reader().chain())
     assert broken_at(rows) is None
     assert [row.total for row in rows] == [0, 1, 3, 6, 10]
+
+
+def test_pressed_rows_are_the_same_chain_in_less_space(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    record = audit.encode(audit.Record("os-monitor", "", "g1", "write", "load", "raw", 1, 4))
+    for number in range(2 * ROWS_A_PACK + 10):
+        file.commit({record: 1}, [], number)
+    before = [(row.n, row.t, row.total, row.blob) for row in file.reader().chain()]
+    pressed = []
+    while file.commit({}, [PackAudit(2 * ROWS_A_PACK + 5)], 0)[0]:
+        pressed.append(file.reader()._rows("SELECT max(length(rows)) FROM pack")[0][0])
+    file.close()
+    file = StoreFile(path, KEY)
+    file.commit({record: 1}, [], 9)
+    rows = list(file.reader().chain())
+    assert [(row.n, row.t, row.total, row.blob) for row in rows[: len(before)]] == before
+    assert broken_at(rows) is None
+    assert len(pressed) == 2
+    assert max(pressed) < 10 * ROWS_A_PACK
+    assert len(file.reader().accesses(0, None, 1000)) == 11
+
+
+def test_a_row_changed_among_pressed_ones_is_found(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    for number in range(ROWS_A_PACK + 1):
+        file.commit({b"[%d]" % number: 1}, [], number)
+    file.commit({}, [PackAudit(ROWS_A_PACK)], 0)
+    rows = list(file.reader().chain())
+    changed = replace(rows[7], blob=b"[]")
+    assert broken_at([*rows[:7], changed, *rows[8:]]) == ROWS_A_PACK
+    assert broken_at([*rows[:7], *rows[8:]]) == rows[8].n
+
+
+def test_rows_that_the_ledger_does_not_know_are_not_pressed(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    for number in range(ROWS_A_PACK + 1):
+        file.commit({b"[%d]" % number: 1}, [], number)
+    assert file.commit({}, [PackAudit(ROWS_A_PACK - 1)], 0) == [False]
 
 
 def test_items_keep_their_place_when_they_are_replaced(path: Path) -> None:
