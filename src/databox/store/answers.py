@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from databox.kit.clock import Clock
 from databox.kit.guard import Verified
-from databox.kit.http.message import Answer, Request, Response, Stream, Upgrade
+from databox.kit.http.message import Answer, Held, Request, Response, Stream, Upgrade
 from databox.kit.http.websocket import WebSocket, frame_text
 from databox.store import asked, queries, windows
 from databox.store.asked import Stretch
 from databox.store.audit import READ, SUBSCRIBE, WRITE
-from databox.store.door import Door, Held, access
+from databox.store.door import Door, access
 from databox.store.file import NewItem, NewReading, NewValue, Reader
 from databox.store.latest import Latest, prepare
 from databox.store.listing import Listing

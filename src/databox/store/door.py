@@ -1,45 +1,27 @@
 """The door of a store: no request passes without a good token, and none without being recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from databox.kit.clock import Clock
 from databox.kit.guard import Guard, Verified
-from databox.kit.http.message import Answer, Request, Response
+from databox.kit.http.message import Answer, Held, Request, Response
 from databox.kit.refusals import Refusals
 from databox.store import audit
 from databox.store.audit import REFUSE, Record
 from databox.store.file import Outcome, Write
 from databox.store.windows import NAMES
 from databox.store.writer import Writer
-from databox.wire.errors import Denied, Unauthenticated, Unavailable
+from databox.wire.errors import DataboxError, Denied, Unauthenticated, Unavailable
 from databox.wire.ledger import Refused
 from databox.wire.tokens import BadToken
 
 Handler = Callable[[Request, Verified], Awaitable[Answer]]
 
-AtOnce = Callable[[Request, Verified], "Held | None"]
+AtOnce = Callable[[Request, Verified], Held | None]
 
 _MISSING = b"Missing API key/token"
 _INVALID = b"Invalid API key/token"
-
-
-class Held:
-    """An answer that waits until its record is durable."""
-
-    __slots__ = ("answer", "until")
-
-    def __init__(self, answer: Response, until: asyncio.Future[None]) -> None:
-        self.answer = answer
-        self.until = until
-
-    def __await__(self) -> Generator[Any, None, Response]:
-        try:
-            yield from self.until
-        except Unavailable as error:
-            return unavailable(error)
-        return self.answer
 
 
 class Door:
@@ -86,9 +68,9 @@ class Door:
         self._permit_still(verified)
         await self._writer.record(record)
 
-    def hold(self, answer: Response, record: bytes) -> "Held":
+    def hold(self, answer: Response, record: bytes) -> Held:
         """An answer made in the same breath as its token was checked, until it is recorded."""
-        return Held(answer, self._writer.record(record))
+        return Held(answer, self._writer.record(record), unavailable)
 
     async def write(self, verified: Verified, write: Write, *records: bytes) -> Outcome:
         """Write, and record accesses beside it; only when this returns may the answer leave.
@@ -170,7 +152,7 @@ def access(  # noqa: PLR0913 - the fields of a record
     )
 
 
-def unavailable(error: Unavailable) -> Response:
+def unavailable(error: DataboxError) -> Response:
     """The answer of a store that cannot write, and so must not answer."""
     status = 507 if error.code == "disk-full" else 503
     return Response(status, str(error).encode(), "text/plain", (("Retry-After", "2"),))

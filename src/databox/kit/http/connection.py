@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import partial
 from math import inf
 from typing import Protocol, cast
 
 from databox.kit.http.handshake import check_opening
 from databox.kit.http.limits import Limits
-from databox.kit.http.message import Answer, Kind, Request, Response, Stream, Upgrade
+from databox.kit.http.message import Answer, Held, Kind, Request, Response, Stream, Upgrade
 from databox.kit.http.reader import Refused, RequestReader
 from databox.kit.http.render import (
     CLOSE,
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._refusal: Response | None = None
         self._held = False
         self._unread = False
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[None] | None = None
         self._streaming = False
         self._writable: asyncio.Future[None] | None = None
         self._blocked_at = 0
@@ -248,9 +249,21 @@ class Connection(asyncio.Protocol):
             answer = unexpected(error, request)
         if isinstance(answer, Response):
             self._write(request, answer, keep)
+            return
+        self.deadline = inf
+        if isinstance(answer, Held):
+            self._task = answer.until
+            answer.until.add_done_callback(partial(self._answer_held, request, answer, keep))
         else:
-            self.deadline = inf
             self._task = self._loop.create_task(self._answer_later(request, answer, keep))
+
+    def _answer_held(self, request: Request, held: Held, keep: bool, _: object) -> None:
+        try:
+            response = held.settled()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the edge of the service
+            response = unexpected(error, request)
+        self._write(request, response, keep)
+        self._answered()
 
     async def _answer_later(
         self, request: Request, answer: Answer | Awaitable[Answer], keep: bool
@@ -266,11 +279,15 @@ class Connection(asyncio.Protocol):
         except ValueError as error:
             self._write(request, unexpected(error, request), keep)
         finally:
-            self._task = None
-            if self._gone:
-                self._host.released(self)
-            else:
-                self._serve_queue()
+            self._answered()
+
+    def _answered(self) -> None:
+        """What was waited for has been answered: go on with what came meanwhile."""
+        self._task = None
+        if self._gone:
+            self._host.released(self)
+        else:
+            self._serve_queue()
 
     def _write(self, request: Request, response: Response, keep: bool) -> None:
         if self._state is _State.LOST:

@@ -4,7 +4,9 @@ Request and Response are msgspec structs only because those are made several tim
 dataclasses, and one of each is made for every request.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ import msgspec
 
 from databox.kit.http.target import parameters
 from databox.kit.http.websocket import WebSocket
+from databox.wire.errors import DataboxError
 
 Kind = Literal["plain", "tls", "outer"]
 """How a request came: over a pair's socket, over a pair's TLS, or through an outer port."""
@@ -98,6 +101,44 @@ class Upgrade:
 
     accept: Callable[[WebSocket], Awaitable[None]]
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Held:
+    """An answer that is ready, and may be sent once `until` is done: waited for without a task.
+
+    `failed` makes the answer instead when `until` ends with an error of ours. Many may share one
+    `until`.
+    """
+
+    __slots__ = ("_answer", "_failed", "until")
+
+    def __init__(
+        self,
+        answer: Response,
+        until: "asyncio.Future[None]",
+        failed: Callable[[DataboxError], Response],
+    ) -> None:
+        self._answer = answer
+        self._failed = failed
+        self.until = until
+
+    def settled(self) -> Response:
+        """The answer, now that `until` is done.
+
+        Raises:
+            BaseException: `until` ended with an error that is not ours.
+        """
+        try:
+            self.until.result()
+        except DataboxError as error:
+            return self._failed(error)
+        return self._answer
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        if not self.until.done():
+            with suppress(DataboxError):
+                yield from self.until
+        return self.settled()
 
 
 Answer = Response | Stream | Upgrade
