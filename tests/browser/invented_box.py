@@ -34,9 +34,17 @@ def invented_box(state: str) -> Iterator[str]:
             process.kill()
 
 
-def listen(page: Page) -> list[str]:
+_TELL_VIOLATIONS = """
+document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => {
+  console.error(`the policy refused ${effectiveDirective} ${blockedURI}`)
+})
+"""
+
+
+def listen(page: Page, complaints: list[str] | None = None) -> list[str]:
     """Collect what the browser complains of: refused by the policy, or thrown by a script."""
-    complaints: list[str] = []
+    complaints = [] if complaints is None else complaints
+    page.add_init_script(_TELL_VIOLATIONS)
 
     def console(message: ConsoleMessage) -> None:
         # An answer of 4xx is logged as an error too; those are the box's own, and shown.
