@@ -3,6 +3,7 @@
 import inspect
 import logging
 import ssl
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,9 +21,10 @@ from databox.kit.clock import SystemClock
 from databox.kit.control import Control
 from databox.kit.dialer import Dialer
 from databox.kit.http.client import Connection
-from databox.kit.http.message import Answer, Request, Response
+from databox.kit.http.limits import Limits
+from databox.kit.http.message import Answer, Handler, Request, Response
 from databox.kit.http.render import refusal
-from databox.kit.http.router import Router
+from databox.kit.http.router import Route, Router
 from databox.kit.http.server import Server
 from databox.kit.table import Call, Table
 from databox.wire import api, control
@@ -41,7 +43,8 @@ async def serve(box: Control) -> None:
     dialer = Dialer(box)
     people = People(dialer, origins, clock)
     service = Service(box, origins, people, dialer, clock)
-    server = Server(service.answer)
+    # Every program of this computer comes through the one outer port.
+    server = Server(service, Limits(connections_per_caller=256))
     box.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     box.on_unlisten(lambda gone: server.close_caller(gone.caller))
     await box.ready()
@@ -63,32 +66,31 @@ class Service:
         self._frames = Frames(origins, clock, self._reach)
         self._router = self._routes(Entry(box, dialer, people))
 
-    async def answer(self, request: Request) -> Answer:
-        """Answer anything that came through the outer port."""
+    def resolve(self, request: Request) -> Route:
+        """Who answers, decided on the head alone: nobody sends a body to what refuses it."""
         try:
             label = self._origins.label_of(request.headers.get("host", ""), self._frames)
+            if label:
+                return Route(partial(self._frames.serve, label))
+            if not request.path.startswith("/api/"):
+                return Route(self._page)
         except DataboxError as error:
-            return _plain(error)
-        if label:
-            return await self._frames.serve(label, request)
-        if request.path.startswith("/api/"):
-            return await self._api(request)
-        return self._page(request)
-
-    async def _api(self, request: Request) -> Answer:
+            return _refusing(_plain(error))
         try:
             check_api_call(request.method, request.headers, self._origins)
             route = self._router.resolve(request)
-            _bounded(request, route.max_body)
-            answer = route.handler(request)
+        except DataboxError as error:
+            return _refusing(_api_answer(refusal(error)))
+        return Route(partial(self._api, route.handler), route.max_body)
+
+    async def _api(self, handler: Handler, request: Request) -> Answer:
+        try:
+            answer = handler(request)
             if inspect.isawaitable(answer):
                 answer = await answer
         except DataboxError as error:
             answer = refusal(error)
-        if isinstance(answer, Response):
-            extra = (*headers.api(), *answer.headers)
-            return Response(answer.status, answer.body, answer.content_type, extra)
-        return answer
+        return _api_answer(answer)
 
     def _page(self, request: Request) -> Answer:
         frame = request.parameters.get("frame", "") if request.path.endswith("/open") else ""
@@ -145,9 +147,16 @@ class Service:
         return Connection(sock, host=app, ssl_context=context, server_hostname=app)
 
 
-def _bounded(request: Request, most: int | None) -> None:
-    if most is not None and len(request.body) > most:
-        raise DataboxError("the body is too large", code="too-large")
+def _refusing(answer: Answer) -> Route:
+    return Route(lambda request: answer, max_body=64 * 1024)
+
+
+def _api_answer(answer: Answer) -> Answer:
+    """Put our headers on an answer of the API."""
+    if not isinstance(answer, Response):
+        return answer
+    extra = (*headers.api(), *answer.headers)
+    return Response(answer.status, answer.body, answer.content_type, extra)
 
 
 def _plain(error: DataboxError) -> Response:
