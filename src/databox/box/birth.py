@@ -7,8 +7,11 @@ import msgspec
 DATA = "/data"
 """Where a part finds its own folder, the only one it may write to."""
 
-OUTPUT, CONTROL, SECRETS = 2, 3, 4
-"""Numbers of a part's descriptors; the box sends them beside a `Birth` in this order."""
+OUTPUT, CONTROL, SECRETS, HANDED_OVER = 2, 3, 4, 5
+"""Numbers of a part's descriptors; the box sends the first three beside a `Birth` in this order.
+
+The last is a pipe that ends once the part is the box's own child.
+"""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,8 +22,18 @@ from typing import NoReturn
 import msgspec
 
 from databox.box import kernel
-from databox.box.birth import CONTROL, OUTPUT, SECRETS, Birth, Born, Hello, Shared, Stillborn
-from databox.box.confine import ConfinementError, confine, enter_namespaces
+from databox.box.birth import (
+    CONTROL,
+    HANDED_OVER,
+    OUTPUT,
+    SECRETS,
+    Birth,
+    Born,
+    Hello,
+    Shared,
+    Stillborn,
+)
+from databox.box.confine import ConfinementError, confine, enter_namespaces, filters
 from databox.box.serve import serve_part
 from databox.wire.control import MAX_PACKET, Broken
 
@@ -42,6 +52,8 @@ def main(channel: socket.socket, home: Path, modules: Sequence[str]) -> None:
     except ValueError as error:
         channel.send(msgspec.json.encode(Stillborn(step="load", reason=str(error))))
         return
+    for network in (False, True):
+        filters(network=network)
     gc.collect()
     # Objects made so far are never looked at again: collecting in a part would copy their pages.
     gc.freeze()
@@ -123,8 +135,7 @@ def _between(
         pid = os.fork()
         if pid == 0:
             os.close(report)
-            os.read(go, 1)
-            _part(birth, descriptors, runtime)
+            _part(birth, (*descriptors, go), runtime)
         answer = Born(pid=pid)
     except (ConfinementError, OSError) as error:
         answer = Stillborn(step=getattr(error, "step", "fork"), reason=str(error))
@@ -153,19 +164,20 @@ def _part(birth: Birth, descriptors: tuple[int, ...], runtime: tuple[Shared, ...
 
 def _arrange(descriptors: tuple[int, ...]) -> None:
     """Give the part its descriptors at their numbers, and none of the zygote's."""
-    output, control, secrets = (_above(number) for number in descriptors)
+    output, control, secrets, handed_over = (_above(number) for number in descriptors)
     null = _above(os.open("/dev/null", os.O_RDONLY))
     # stdin, then what it prints, twice.
     for source, number in ((null, 0), (output, 1), (output, OUTPUT)):
         os.dup2(source, number)
     os.dup2(control, CONTROL, inheritable=False)
     os.dup2(secrets, SECRETS, inheritable=False)
-    os.closerange(SECRETS + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(handed_over, HANDED_OVER, inheritable=False)
+    os.closerange(HANDED_OVER + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _above(number: int) -> int:
     """A copy that `dup2` to a low number cannot overwrite before it is used."""
-    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, SECRETS + 1)
+    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, HANDED_OVER + 1)
 
 
 def _tell(broken: Broken) -> None:

@@ -50,7 +50,7 @@ class Dialer:
         callee: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Call the endpoint called `name` in the table; gives its reply message.
+        """Call the endpoint called `name`; gives its reply message, or None for `Nothing`.
 
         `args` fill the placeholders of its path. `callee`: which store, where a store answers.
 
@@ -148,7 +148,7 @@ def _reply(response: Response, kind: Any) -> Any:
     if kind is Raw:
         return response
     if kind is Nothing:
-        return Nothing()
+        return None
     try:
         return msgspec.json.decode(response.body, type=kind)
     except msgspec.MsgspecError as error:
