@@ -112,7 +112,7 @@ class _Served:
             return self._decoder.decode(request.body)
         except msgspec.ValidationError as error:
             raise invalid(error) from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(
                 "the body is not JSON",
                 code="not-json",

@@ -128,7 +128,7 @@ def decode_item(body: bytes) -> Item:
         return msgspec.json.decode(body, type=Item)
     except msgspec.ValidationError as error:
         raise invalid(error) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest("the item is not JSON", code="catalogue", found=str(error)) from error
 
 

@@ -181,7 +181,7 @@ def decode(text: bytes) -> Manifest:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.ValidationError as error:
         raise invalid(error) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(
             "the manifest is not JSON", code="manifest-json", found=str(error)
         ) from error
