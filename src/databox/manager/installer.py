@@ -145,6 +145,8 @@ class Installer:
         """
         async with self._turn:
             installed = self._state.get(name)
+            # The box leaves alone what runs just so already, for a manager that itself restarts.
+            await self._box.ask(control.StopInstance(id=0, name=name))
             await self._start(installed, await self._wanted(installed))
 
     async def reconcile(self) -> None:
