@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from databox.box.fetch import INTO as FETCHED
 from databox.box.home import Home
 from databox.box.keeper import Hands, Keeper
 from databox.box.lifecycle import Ended, Event, Policy, State
@@ -287,7 +288,7 @@ class Instances:
             var=self._var(wanted.name, uid),
             peers=around.reception.folder(wanted.name, uid),
             shared=around.runtime.shared,
-            environment={**wanted.environment, "PYTHONPATH": around.runtime.python_path},
+            environment={**wanted.environment, "PYTHONPATH": self._python_path()},
             secrets={**secrets, "ARBITER_TOKEN": instance.secret},
             names=tuple(line.host for line in instance.lines.values()),
             web=wanted.web,
@@ -296,6 +297,9 @@ class Instances:
             uid=uid,
             log=self.log_file(wanted.name),
         )
+
+    def _python_path(self) -> str:
+        return f"{self._around.runtime.python_path}:/app/{FETCHED}"
 
     def _var(self, name: str, uid: int | None) -> Path:
         folder = self._around.home.instances / name

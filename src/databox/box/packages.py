@@ -17,9 +17,17 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from databox.box import harvest
+from databox.box.fetching import (
+    FETCH_LIMITS,
+    FETCH_SECONDS,
+    Lines,
+    check_words,
+    registry,
+)
 from databox.box.home import Home
+from databox.box.instances import ToSwitchboard
 from databox.box.permitted import check_digest
-from databox.box.runtime import INSIDE, PYTHON, Runtime
+from databox.box.runtime import PYTHON, Runtime
 from databox.box.uids import Uids
 from databox.engines import Engine, ExitReason, Outcome
 from databox.registry import content
@@ -43,32 +51,43 @@ _THROW_AWAY = "(throw-away)"
 class Packages:
     """Every adopted package is a read-only folder named by its digest."""
 
-    def __init__(self, home: Home, uids: Uids, engine: Engine, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        home: Home,
+        uids: Uids,
+        engine: Engine,
+        runtime: Runtime,
+        *,
+        switchboard: ToSwitchboard,
+    ) -> None:
         self._home = home
         self._uids = uids
         self._engine = engine
         self._runtime = runtime
+        self._switchboard = switchboard
         self._one = asyncio.Lock()
 
     async def adopt(self, wanted: AdoptPackage) -> Adopted:
-        """Take in a package of the release or an upload.
+        """Take in a package of the release or an upload, with what it depends on.
 
         Raises:
-            BadRequest: not exactly one of the two, or the archive is not sound.
+            BadRequest: not exactly one of the two, the archive is not sound, or what it depends on
+                cannot be fetched.
             NotFound: there is no such package or upload.
             TooLarge: it passes a bound.
+            Unavailable: the tool that would fetch is not on this machine.
         """
         if bool(wanted.upload) == bool(wanted.bundled):
             raise BadRequest("name an upload or a bundled package", field="upload")
         if wanted.install:
-            raise BadRequest("installing further packages is not offered yet", field="install")
+            check_words(wanted.install)
         if wanted.bundled:
             archive = _archive(self._bundled(wanted.bundled))
         else:
             archive = self._upload(wanted.upload)
         async with self._one, self._sandbox() as folder:
-            items = await self._unpack(archive, folder)
-            digest = harvest.keep(items, self._home.packages)
+            items = await self._unpack(archive, folder, wanted.install)
+            digest = await asyncio.to_thread(harvest.keep, items, self._home.packages)
         described = (item.content for item in items if item.path == content.MANIFEST)
         paths = (item.path for item in items if content.belongs(item.path))
         return Adopted(
@@ -156,13 +175,38 @@ class Packages:
             raise TooLarge("the upload is too large", field="upload", remedy="Keep it under 32 MiB")
         return archive
 
-    async def _unpack(self, archive: bytes, folder: Path) -> list[harvest.Item]:
-        command = (PYTHON, "-I", f"{INSIDE}/databox/box/unpack.py")
-        spec = self._spec("unpack", command, folder.parent / "empty", folder)
-        outcome = await self._engine.run_once(spec, archive, UNPACK_SECONDS)
+    async def _unpack(
+        self, archive: bytes, folder: Path, install: tuple[str, ...]
+    ) -> list[harvest.Item]:
+        # -P: nothing is imported from the present folder.
+        command = (PYTHON, "-s", "-P", "-m", "databox.box.unpack", *install)
+        spec = msgspec.structs.replace(
+            self._spec("unpack", command, folder.parent / "empty", folder),
+            environment={"PYTHONPATH": self._runtime.python_path},
+        )
+        if install:
+            outcome = await self._fetch(spec, archive, install[0])
+        else:
+            outcome = await self._engine.run_once(spec, archive, UNPACK_SECONDS)
         if outcome.exit.code != 0 or outcome.exit.reason is not ExitReason.EXITED:
             raise _did_not_end_well("the package cannot be unpacked", outcome)
-        return harvest.read(folder)
+        return await asyncio.to_thread(harvest.read, folder)
+
+    async def _fetch(self, spec: RunSpec, archive: bytes, tool: str) -> Outcome:
+        """Unpack where one registry can be reached, and nothing else."""
+        found = await asyncio.to_thread(registry, tool)
+        spec = msgspec.structs.replace(
+            spec,
+            environment={**found.environment, **spec.environment},
+            secrets=found.secrets,
+            names=found.names,
+            limits=FETCH_LIMITS,
+        )
+        lines = Lines(found, self._switchboard)
+        try:
+            return await self._engine.run_once(spec, archive, FETCH_SECONDS, lines.open)
+        finally:
+            lines.close()
 
     def _spec(self, name: str, command: tuple[str, ...], code: Path, var: Path) -> RunSpec:
         return RunSpec(

@@ -180,7 +180,7 @@ class Box:
                 self._stores,
                 self._arbiter,
                 self._instances,
-                Packages(home, uids, engine, runtime),
+                Packages(home, uids, engine, runtime, switchboard=self._route),
                 engine,
                 engine.levels.weakest(),
             )

@@ -1,6 +1,7 @@
 """Runs in a throw-away sandbox: unpacks an upload and compiles its Python. Nobody trusts it.
 
-The archive comes on standard input and is hostile. What is left in `/var` is looked through by the
+The archive comes on standard input and is hostile. Arguments, if there are any, are the command
+that fetches what the package depends on. What is left in `/var` is looked through by the
 box (`harvest.py`), which takes plain files only. Standard library alone.
 """
 
@@ -10,6 +11,8 @@ import sys
 import tarfile
 from pathlib import Path, PurePosixPath
 from py_compile import PycInvalidationMode
+
+from databox.box.fetch import fetch
 
 HERE, LATER = "/var", "/app"
 """Where the package lies now, and where it will lie when it runs."""
@@ -23,6 +26,8 @@ def main() -> int:
     """Unpack standard input into `/var`; the exit code is 0 if all went well."""
     try:
         unpack(sys.stdin.buffer.read(), Path(HERE))
+        if words := sys.argv[1:]:
+            fetch(words, Path(HERE))
     except (tarfile.TarError, ValueError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 # the box shows it
         return 1

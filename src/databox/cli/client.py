@@ -19,8 +19,8 @@ from databox.wire import api
 from databox.wire.endpoints import BY_NAME, Endpoint, Raw, Right
 from databox.wire.errors import DataboxError, Unavailable, from_json
 
-TIMEOUT = 60.0
-"""Seconds for one answer: the slowest, an installation, compiles a package first."""
+TIMEOUT = 150.0
+"""Seconds for one answer: the slowest, an upload, fetches what the package depends on."""
 
 
 class Operator(msgspec.Struct, frozen=True):

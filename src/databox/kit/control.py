@@ -46,7 +46,7 @@ _INT_BYTES = array.array("i").itemsize
 OnListener = Callable[[Listener, socket.socket], None]
 OnUnlisten = Callable[[Unlisten], None]
 OnRoute = Callable[[Route, socket.socket], None]
-OnEvent = Callable[[Unroute | InstanceState], None]
+OnEvent = Callable[[Unroute | Allow | InstanceState], None]
 Answer = tuple[bytes, socket.socket | None]
 
 

@@ -3,9 +3,9 @@
 Rules:
 1. Paths are relative, plain, in Unicode's composed form, and differ in more than case, so they
    mean the same on every file system and nowhere leave the package's folder.
-2. At most 2,000 files and 16 MiB.
+2. At most 8,000 files and 64 MiB, with all that it depends on.
 3. What a tool left behind is no part of a package: hidden files (which may hold somebody's
-   passwords), compiled Python, installed node modules.
+   passwords), compiled Python.
 4. The digest covers path and content of each file. Modes and times are the box's own choice.
 """
 
@@ -16,19 +16,19 @@ from unicodedata import is_normalized
 
 from databox.wire.errors import BadRequest, TooLarge
 
-MAX_BYTES = 16 * 1024 * 1024
-MAX_FILES = 2000
+MAX_BYTES = 64 * 1024 * 1024
+MAX_FILES = 8000
 MAX_PATH = 300
 MANIFEST = "databox-manifest.json"
 
-LEFT_BEHIND = frozenset({"__pycache__", "node_modules"})
+LEFT_BEHIND = "__pycache__"
 
 
 def belongs(path: str) -> bool:
     """Whether a file is part of a package at all."""
     parts = PurePosixPath(path).parts
     hidden = any(part.startswith(".") and part != ".." for part in parts)
-    return not hidden and not LEFT_BEHIND.intersection(parts) and not path.endswith(".pyc")
+    return not hidden and LEFT_BEHIND not in parts and not path.endswith(".pyc")
 
 
 def check(files: Mapping[str, bytes]) -> None:
