@@ -24,13 +24,15 @@ Answer = tuple[int, Any]
 class RunningBox:
     """One run of the box on `home`; it ends with `stop` or `kill`."""
 
-    def __init__(self, home: Path, *, user: int | None = None) -> None:
-        """`user`: the uid it runs as, where this is root."""
+    def __init__(
+        self, home: Path, *, user: int | None = None, start: list[str] | None = None
+    ) -> None:
+        """`user`: the uid it runs as, where this is root. `start`: another command than ours."""
         self.home = home
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._session = ""
         self.process = subprocess.Popen(
-            command(home),
+            start or command(home),
             stdout=subprocess.PIPE,
             text=True,
             env=environment(),

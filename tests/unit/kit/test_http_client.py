@@ -144,6 +144,20 @@ def test_a_whole_answer_is_given(run, raw, body, usable):
     assert (answer.body, left) == (body, usable)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        OK + b"Content-Length: 2000\r\n\r\n" + b"x" * 2000,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n7d0\r\n" + b"x" * 2000,
+        OK + b"\r\n" + b"x" * 2000,
+    ],
+    ids=["long by length", "long by chunk", "long until close"],
+)
+def test_a_body_that_is_too_long_is_cut_where_that_was_asked(run, raw):
+    answer, usable = run(answered(raw, max_body=1000, cut=True))
+    assert (answer.status, answer.body, usable) == (200, b"x" * 1000, False)
+
+
 def test_an_answer_that_ends_with_the_connection_is_given(run):
     answer, usable = run(answered(OK + b"\r\nhello"))
     assert (answer.body, usable) == (b"hello", False)

@@ -24,10 +24,19 @@ class ResponseReader:
         max_body: Largest body taken, bytes.
         to_head: The request was HEAD, so that no body follows, whatever its length header says.
         may_change: The request asked for another protocol, so that 101 is an answer.
+        cut: Keep the first `max_body` bytes of a larger body, instead of refusing the answer.
     """
 
-    def __init__(self, max_body: int, *, to_head: bool = False, may_change: bool = False) -> None:
+    def __init__(
+        self,
+        max_body: int,
+        *,
+        to_head: bool = False,
+        may_change: bool = False,
+        cut: bool = False,
+    ) -> None:
         self.rest = b""
+        self._cut = cut
         self._may_change = may_change
         self.keeps = False
         self._max_body = max_body
@@ -111,15 +120,20 @@ class ResponseReader:
         length = next((value for name, value in self._headers if name == "content-length"), "0")
         if self._to_head:
             self._response = self._finished()
-        elif int(length) > self._max_body:
+        elif int(length) > self._max_body and not self._cut:
             raise Garbled(f"the answer is larger than {self._max_body} bytes")
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
+        if self._response is not None:
+            return
+        room = self._max_body - self._size
         self._size += len(part)
-        if self._size > self._max_body:
+        if len(part) > room and not self._cut:
             raise Garbled(f"the answer is larger than {self._max_body} bytes")
-        self._parts.append(part)
+        self._parts.append(part[:room])
+        if len(part) > room:
+            self._response = self._finished()
 
     def on_message_complete(self) -> None:
         """The response is complete, unless it was only an interim one."""

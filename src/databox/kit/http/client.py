@@ -66,6 +66,11 @@ class Connection:
         self._closed = False
 
     @property
+    def has_sent(self) -> bool:
+        """Whether any byte of a request may have reached the peer."""
+        return self._wire is not None
+
+    @property
     def usable(self) -> bool:
         """Whether another request can be tried on this connection."""
         gone = self._wire is not None and self._wire.lost
@@ -80,8 +85,11 @@ class Connection:
         *,
         timeout: float = 30.0,  # noqa: ASYNC109  each call has its own bound
         max_body: int = MAX_BODY,
+        cut: bool = False,
     ) -> Response:
         """Send one request and give the whole answer, whatever its status; `timeout` in seconds.
+
+        `cut`: of a body that is larger than `max_body` give that much, instead of refusing it.
 
         Raises:
             PeerLost: The connection ended before an answer began.
@@ -90,7 +98,7 @@ class Connection:
             ValueError: The method, path or a header would break the request's head.
         """
         head = render_request(method, path, {"Host": self._host, **(headers or {})}, body)
-        reader = ResponseReader(max_body, to_head=method == "HEAD")
+        reader = ResponseReader(max_body, to_head=method == "HEAD", cut=cut)
         return await self._exchange(head, reader, timeout)
 
     async def websocket(
