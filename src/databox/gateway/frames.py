@@ -137,7 +137,7 @@ class Frames:
             )
         finally:
             connection.close()
-        kind = headers.content_type(response.content_type)
+        kind = headers.content_type(response.content_type, response.body)
         body = response.body
         if kind.startswith("text/html"):
             body = with_guard(body)

@@ -76,6 +76,8 @@ _TYPES = (
     "application/manifest+json",
 )
 
+_HTML = (b"<!doctype html", b"<html")
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -131,8 +133,14 @@ def from_app(headers: Iterable[tuple[str, str]]) -> Headers:
     return tuple(kept)
 
 
-def content_type(claimed: str) -> str:
-    """The content type an app may claim; what is not on the list is plain bytes."""
+def content_type(claimed: str, body: bytes) -> str:
+    """The content type an app may claim; what is not on the list is plain bytes.
+
+    Small servers claim none and leave it to the browser, which may not guess here: so what begins
+    as HTML is HTML.
+    """
+    if not claimed and body[:256].lstrip().lower().startswith(_HTML):
+        return "text/html; charset=utf-8"
     kind = claimed.partition(";")[0].strip().lower()
     if any(kind == known or (known.endswith("/") and kind.startswith(known)) for known in _TYPES):
         return claimed

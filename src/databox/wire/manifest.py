@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from databox.wire import destination
 from databox.wire.errors import BadRequest
 from databox.wire.names import component_name, source_id
 from databox.wire.runspec import Limits, WebPort
@@ -168,7 +169,8 @@ def decode(text: bytes) -> Manifest:
 
     Raises:
         BadRequest: too long, not JSON, an unknown or missing field, a wrong type, a name outside
-            the grammar, two asks of one `clientid`, a wish that its kind may not have.
+            the grammar, two asks of one `clientid`, an address that nothing is sent to, a wish
+            that its kind may not have.
     """
     if len(text) > MAX_MANIFEST:
         raise BadRequest(
@@ -185,6 +187,7 @@ def decode(text: bytes) -> Manifest:
         raise BadRequest(
             "the manifest is not JSON", code="manifest-json", found=str(error)
         ) from error
+    manifest = _as_meant_in_2017(manifest)
     check(manifest)
     return manifest
 
@@ -205,6 +208,11 @@ def check(manifest: Manifest) -> None:
     _unique("export-whitelist", [ask.url for ask in manifest.export_whitelist])
     for offer in manifest.provides:
         source_id(offer.id, field="provides.id")
+    for export in manifest.export_whitelist:
+        destination.parse(export.url, field="export-whitelist.url")
+    for outside in manifest.external_whitelist:
+        for url in outside.urls:
+            destination.parse(url, field="external-whitelist.urls")
     # No component both reads somebody else's data and talks to the outside (DESIGN 10).
     if manifest.external_whitelist and manifest.databox_type == "app":
         raise BadRequest(
@@ -213,13 +221,24 @@ def check(manifest: Manifest) -> None:
             field="external-whitelist",
             remedy="Ask for export-whitelist, or make it a driver",
         )
-    if manifest.external_whitelist and manifest.datasources and manifest.manifest_version != 1:
+    if manifest.external_whitelist and manifest.datasources:
         raise BadRequest(
             "a component with outside hosts cannot read other sources",
             code="manifest-outside",
             field="datasources",
             remedy="Split it into a driver and an app",
         )
+
+
+def _as_meant_in_2017(manifest: Manifest) -> Manifest:
+    """A driver of 2017 lists what it provides where an app lists what it asks for."""
+    if manifest.manifest_version != 1 or manifest.databox_type != "driver":
+        return manifest
+    offers = tuple(
+        SourceOffer(id=ask.clientid, type=ask.type, description=ask.name)
+        for ask in manifest.datasources
+    )
+    return msgspec.structs.replace(manifest, datasources=(), provides=(*manifest.provides, *offers))
 
 
 def invalid(error: msgspec.ValidationError) -> BadRequest:

@@ -150,5 +150,12 @@ def test_the_guard_comes_before_any_script_and_after_the_doctype():
 
 
 def test_a_content_type_off_the_list_becomes_plain_bytes():
-    assert headers.content_type("multipart/x-mixed-replace") == "application/octet-stream"
-    assert headers.content_type("text/html; charset=utf-8") == "text/html; charset=utf-8"
+    assert headers.content_type("multipart/x-mixed-replace", b"") == "application/octet-stream"
+    assert headers.content_type("text/html; charset=utf-8", b"") == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("body", [b"<html><body>", b"\n <!DOCTYPE html>", b"<HTML lang=en>"])
+def test_a_page_of_no_type_is_shown_if_it_begins_as_one(body):
+    assert headers.content_type("", body) == "text/html; charset=utf-8"
+    assert headers.content_type("", b"x" + body) == "application/octet-stream"
+    assert headers.content_type("image/png", body) == "image/png"
