@@ -67,6 +67,13 @@ class Packages:
         self._switchboard = switchboard
         self._one = asyncio.Lock()
 
+    def clear(self) -> None:
+        """Remove what a box that was killed at this left half done."""
+        for half in self._home.packages.glob(".*"):
+            harvest.remove(half)
+        for half in self._home.instances.glob(".*"):
+            shutil.rmtree(half, ignore_errors=True)
+
     async def adopt(self, wanted: AdoptPackage) -> Adopted:
         """Take in a package of the release or an upload, with what it depends on.
 

@@ -1,10 +1,12 @@
 """All of our own processes: born from the zygote, kept alive, ended."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from databox.box.forks import Zygote
 from databox.box.home import Home, own_folder
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ZYGOTE = "zygote"
 AGAIN_SECONDS = 1.0
+SWEEP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Parts:
         self._followers = followers
         self._keepers: dict[str, Keeper] = {}
         self._running: dict[str, Part] = {}
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start the zygote.
@@ -61,6 +65,7 @@ class Parts:
             Unavailable: it does not come up.
         """
         await self._nursery.zygote()
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
     def add(self, spec: PartSpec, policy: Policy) -> Keeper:
         """Make a part known; it starts when its keeper is told to."""
@@ -136,7 +141,24 @@ class Parts:
 
     def close(self) -> None:
         """End the zygote; the parts have ended."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._nursery.close()
+
+    async def _sweep(self) -> None:
+        """Take leave of dead processes that nobody waits for.
+
+        A zygote that is killed at work leaves its helper, or a part that the box never heard of.
+        """
+        seen: set[int] = set()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            ours = {part.pid for part in self._running.values()} | {self._nursery.pid}
+            strange = children() - ours
+            # Seen twice: one that was born a moment ago is only not known yet.
+            for pid in strange & seen:
+                _bury(pid)
+            seen = strange
 
     async def _spawn(self, spec: PartSpec, place: Place) -> None:
         keeper = self._keepers[spec.name]
@@ -183,6 +205,11 @@ class Nursery:
             if self._zygote is None:
                 self._zygote = await self._start()
             return self._zygote
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process id, 0 while there is none."""
+        return self._zygote.pid if self._zygote else 0
 
     def close(self) -> None:
         """End it."""
@@ -235,3 +262,15 @@ class Nursery:
         zygote.close()
         self._pump.stop()
         os.close(self._output)
+
+
+def _bury(pid: int) -> None:
+    """Take leave of a child if it is dead."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+
+
+def children() -> set[int]:
+    """The processes that were handed to this one's first thread, as parts are."""
+    pid = os.getpid()
+    return {int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}

@@ -171,6 +171,8 @@ class Box:
         around = Surroundings(home, uids, engine, self._reception, self._trust, runtime)
         self._instances = Instances(around, self._route, self._changed)
         self._pairs = pairs
+        packages = Packages(home, uids, engine, runtime, switchboard=self._route)
+        packages.clear()
         self._components = Components(
             Pieces(
                 uids,
@@ -180,7 +182,7 @@ class Box:
                 self._stores,
                 self._arbiter,
                 self._instances,
-                Packages(home, uids, engine, runtime, switchboard=self._route),
+                packages,
                 engine,
                 engine.levels.weakest(),
             )
@@ -285,18 +287,26 @@ class Box:
             if self._phase == "running":
                 return
             self._phase = "starting"
-            self._trust.open(self._keys)
-            for spec in specs.unlocked(self._making()):
-                self._add(spec)
-            for caller, callees in STATIC_PAIRS.items():
-                for callee in callees:
-                    self._reception.ensure(caller, callee)
-            self._parts.keeper(AUTHORITY).tell(Event.START)
-            await self._parts.keeper(AUTHORITY).awake(START_SECONDS)
-            await self._introduce()
-            for name in (SWITCHBOARD, EXPORT, MANAGER):
-                self._parts.keeper(name).tell(Event.START)
+            try:
+                await self._start_the_rest()
+            except BaseException:
+                # So that the next sign-in tries again, and its caller hears why it failed.
+                self._phase = "locked"
+                raise
             self._phase = "running"
+
+    async def _start_the_rest(self) -> None:
+        self._trust.open(self._keys)
+        for spec in specs.unlocked(self._making()):
+            self._add(spec)
+        for caller, callees in STATIC_PAIRS.items():
+            for callee in callees:
+                self._reception.ensure(caller, callee)
+        self._parts.keeper(AUTHORITY).tell(Event.START)
+        await self._parts.keeper(AUTHORITY).awake(START_SECONDS)
+        await self._introduce()
+        for name in (SWITCHBOARD, EXPORT, MANAGER):
+            self._parts.keeper(name).tell(Event.START)
 
     def _add(self, spec: PartSpec) -> None:
         # Opening may have stopped half way, and is then tried again.
