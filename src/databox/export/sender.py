@@ -3,11 +3,11 @@
 import asyncio
 import ssl
 
-from databox.export.destination import parse
 from databox.export.queue import Export
 from databox.export.states import Outcome
 from databox.kit.control import Control
 from databox.kit.http.client import Connection, PeerUntrusted
+from databox.wire.destination import parse
 from databox.wire.errors import DataboxError
 
 SEND_S = 30.0

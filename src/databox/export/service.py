@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from databox.export.destination import parse
 from databox.export.queue import Export, Queue
 from databox.export.sender import Sender
 from databox.export.states import OVER, State, of_2017
@@ -29,6 +28,7 @@ from databox.kit.table import Call, Table
 from databox.kit.tls import server_context
 from databox.wire import api, ledger
 from databox.wire.caveats import Duty
+from databox.wire.destination import parse
 from databox.wire.errors import BadRequest, DataboxError, Denied, NotFound
 
 MAX_BODY = 512 * 1024

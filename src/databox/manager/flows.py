@@ -7,9 +7,10 @@ told of in that app's own line.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from databox.wire import destination
 from databox.wire.api import Grant
+from databox.wire.errors import BadRequest
 from databox.wire.manifest import Manifest
 
 
@@ -25,20 +26,24 @@ class Reach:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, with the port when it is not the usual one; never raises."""
+    """The host of an address, with the port when it is not the usual one; never raises.
+
+    In the letters that are sent: a name in another alphabet may look like one that it is not.
+    """
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
+        place = destination.parse(url).place
+    except BadRequest:
         return "an unusable address"
-    host = parts.hostname or "an unusable address"
-    return f"{host}:{port}" if port not in (None, 443) else host
+    return place.removesuffix(":443")
 
 
 def place_of(url: str) -> str:
-    """`host:port` of an address, as the switchboard knows places."""
-    host = host_of(url)
-    return host if ":" in host else f"{host}:443"
+    """`host:port` of an address, as the switchboard knows places.
+
+    Raises:
+        BadRequest: nothing can be sent to this address.
+    """
+    return destination.parse(url).place
 
 
 def outside(manifest: Manifest) -> tuple[str, ...]:

@@ -36,6 +36,10 @@ def test_an_unusable_address_never_raises():
     assert flows.host_of("https://[::1") == "an unusable address"
 
 
+def test_a_name_that_looks_like_another_is_shown_in_its_own_letters():
+    assert flows.host_of("https://ex\u0430mple.test/x") == "xn--exmple-4nf.test"
+
+
 def test_places_carry_the_port_the_switchboard_compares():
     assert flows.place_of("https://a.test/x") == "a.test:443"
     assert flows.place_of("https://a.test:8443/x") == "a.test:8443"

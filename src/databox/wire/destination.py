@@ -1,4 +1,4 @@
-"""Where an export may go: an address is read once, and sent to as read. Pure."""
+"""Where data may go: an address is read in one way, by all who check it and who send to it."""
 
 import re
 from dataclasses import dataclass
@@ -26,33 +26,35 @@ class Destination:
         return f"{self.host}:{self.port}"
 
 
-def parse(url: str) -> Destination:
+def parse(url: str, *, field: str = "uri") -> Destination:
     """Read an address in the one form that all who look at it read the same way.
+
+    `field`: where it stood, for the refusal.
 
     Raises:
         BadRequest: not https, a user, a fragment, a backslash, white space, a raw address, a name
             that is not plain after IDNA, or too long.
     """
     if len(url) > MAX_URL or any(c in url for c in "\\#@") or any(c <= " " for c in url):
-        raise _refused(url)
+        raise _refused(url, field)
     try:
         parts = urlsplit(url)
-        port = parts.port or 443
+        port = 443 if parts.port is None else parts.port
         host = (parts.hostname or "").encode("idna").decode("ascii").lower()
     except (ValueError, UnicodeError) as error:
-        raise _refused(url) from error
+        raise _refused(url, field) from error
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     plain = _HOST.fullmatch(host) and not host.rsplit(".", 1)[-1].isdigit()
-    if parts.scheme != "https" or not plain or not _TARGET.fullmatch(target):
-        raise _refused(url)
+    if parts.scheme != "https" or not (plain and port) or not _TARGET.fullmatch(target):
+        raise _refused(url, field)
     return Destination(url, host, port, target)
 
 
-def _refused(url: str) -> BadRequest:
+def _refused(url: str, field: str) -> BadRequest:
     return BadRequest(
         "data cannot be sent to this address",
         code="destination",
-        field="uri",
+        field=field,
         found=repr(url[:100]),
         remedy="Use https, a host name, and no user, fragment or backslash",
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from databox.export.destination import parse
+from databox.wire.destination import parse
 from databox.wire.errors import BadRequest
 
 
@@ -27,6 +27,8 @@ def test_an_international_name_is_sent_as_ascii():
         "https://0x7f.1/",
         "https://localhost/",
         "https://a.test:99999/",
+        "https://a.test:0/",
+        "https://a.test./",
         "https://a.test/ x",
         "https://a.test/\r\nHost: b",
         "https:///x",
