@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ class Owner:
         self.page.get_by_label("Passphrase", exact=True).fill(passphrase)
         self.page.locator("button.main").click()
         self.page.get_by_role("heading", name="Good to see you").wait_for(timeout=20_000)
+
+    def stored_moments(self, least: int) -> list[int]:
+        """When the newest stored values of the line on Home were measured, Unix ms."""
+        page = self.page
+        page.get_by_role("button", name="Tap to see the stored values").click(timeout=20_000)
+        rows = page.get_by_role("dialog").locator("tbody time")
+        rows.nth(least - 1).wait_for(timeout=10_000)
+        times: list[str] = rows.evaluate_all("times => times.map(time => time.dateTime)")
+        page.keyboard.press("Escape")
+        return [int(datetime.fromisoformat(text).timestamp() * 1000) for text in times]
 
     def visit(self, path: str) -> None:
         """Go to a page of the dashboard by its address."""
