@@ -2,13 +2,15 @@
 
 import base64
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.recovery.conftest import make_home
-from tests.recovery.running import RunningBox, soon
+from tests.recovery.running import RunningBox, gone, soon
 
 PROBER = (Path(__file__).parent / "attacks" / "probe_peers.py").read_text()
 MANIFEST = {
@@ -80,6 +82,15 @@ def test_app_cannot_write_where_its_sockets_are(box: RunningBox) -> None:
 def test_app_cannot_take_the_address_of_a_peer(box: RunningBox) -> None:
     assert "refused" not in probe(box)["take"]
     assert probe(box)["take"] != "taken"
+
+
+@pytest.mark.parametrize("part", ["switchboard", "os-monitor-store", "authority"])
+def test_names_answer_again_after_a_part_was_killed(box: RunningBox, part: str) -> None:
+    killed = box.pid_of(part)
+    os.kill(killed, signal.SIGKILL)
+    soon(lambda: gone(killed) and box.pid_of(part) != killed)
+    soon(lambda: probe(box)["names"]["os-monitor-store"] == "active")
+    soon(lambda: probe(box)["names"]["arbiter"] == "active")
 
 
 def test_stopped_access_ends_socket_and_name_within_a_second(box: RunningBox) -> None:

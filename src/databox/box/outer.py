@@ -14,6 +14,14 @@ BACKLOG = 128
 LISTENING = "0A"
 _TRIES = 20
 
+_ANY_4, _ANY_6 = "0" * 8, "0" * 32
+_BLOCKERS = {
+    # Who listens on all addresses of IPv6 may have IPv4's as well.
+    "127.0.0.1": {"0100007F", _ANY_4, _ANY_6, "0000000000000000FFFF00000100007F"},
+    "::1": {"00000000000000000000000001000000", _ANY_6},
+}
+"""The addresses, as the kernel's tables write them, whose listener keeps ours away."""
+
 
 def listen(port: int) -> tuple[socket.socket, socket.socket]:
     """Listen on 127.0.0.1 and ::1; port 0: the kernel chooses one that is free on both.
@@ -47,15 +55,15 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
             f"the box cannot listen on {address} port {port}: {error.strerror}",
             code="port-taken",
             field="port",
-            found=holder(port) or "no program that this user may see",
+            found=holder(address, port) or "no program that this user may see",
             remedy="End that program, or choose another port with --port",
         ) from error
     return listener
 
 
-def holder(port: int) -> str:
-    """Who listens on `port`: name and process id, empty where this user cannot see it."""
-    inodes = {f"socket:[{inode}]" for inode in _inodes(port)}
+def holder(address: str, port: int) -> str:
+    """Who keeps us off `port`: name and process id, empty where this user cannot see it."""
+    inodes = {f"socket:[{inode}]" for inode in _inodes(_BLOCKERS[address], port)}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
@@ -65,7 +73,7 @@ def holder(port: int) -> str:
     return ""
 
 
-def _inodes(port: int) -> list[str]:
+def _inodes(blockers: set[str], port: int) -> list[str]:
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -74,6 +82,7 @@ def _inodes(port: int) -> list[str]:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+            where, _, number = fields[1].partition(":")
+            if fields[3] == LISTENING and where in blockers and int(number, 16) == port:
                 found.append(fields[9])
     return found

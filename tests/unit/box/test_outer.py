@@ -41,4 +41,14 @@ def test_half_a_door_is_closed_again() -> None:
 def test_holder_of_a_free_port_is_nobody() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        assert outer.holder(probe.getsockname()[1]) == ""
+        assert outer.holder(*probe.getsockname()) == ""
+
+
+def test_holder_of_the_other_family_is_not_blamed() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        assert outer.holder("127.0.0.1", other.getsockname()[1]) == ""
+
+
+def test_holder_of_all_addresses_is_found() -> None:
+    with socket.create_server(("", 0)) as other:
+        assert f"(process {os.getpid()})" in outer.holder("127.0.0.1", other.getsockname()[1])
