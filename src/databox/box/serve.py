@@ -23,25 +23,25 @@ MAX_SECRETS = 64 * 1024
 Serve = Callable[[Control], Awaitable[None]]
 
 
-def serve_part(birth: Birth) -> int:
-    """Run the part's `serve` to its end.
+def serve_part(birth: Birth) -> None:
+    """Run the part's `serve` to its end: it was told to, or had no more to do.
 
-    Returns:
-        The exit code: 0 if the part ended by itself or was told to, 1 if it fell.
+    Raises:
+        Exception: whatever it fell by, once that is in its log.
     """
     lines.configure(birth.part, sys.stderr)
     serve: Serve = importlib.import_module(birth.module).serve
     try:
         uvloop.run(_serve(serve, birth))
-    except Exception as error:  # noqa: BLE001 - the edge of a process: say it and end
+    except Exception as error:
         lines.failure(log, "part-fell", error)
-        return 1
-    return 0
+        raise
 
 
 async def _serve(serve: Serve, birth: Birth) -> None:
     control = Control(
-        socket.socket(fileno=CONTROL),
+        # A copy: when the part has fallen, the box must still hear why.
+        socket.socket(fileno=os.dup(CONTROL)),
         part=birth.part,
         config=birth.config,
         secrets=_secrets(),

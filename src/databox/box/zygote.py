@@ -37,6 +37,7 @@ from databox.box.confine import ConfinementError, confine, enter_namespaces, fil
 from databox.box.serve import serve_part
 from databox.wire.control import MAX_PACKET, Broken
 
+MAX_REASON = 500
 _INT_BYTES = array.array("i").itemsize
 
 
@@ -151,11 +152,12 @@ def _part(birth: Birth, descriptors: tuple[int, ...], runtime: tuple[Shared, ...
         kernel.set_process_name(birth.part)
         _arrange(descriptors)
         confine(birth, runtime)
-        code = serve_part(birth)
+        serve_part(birth)
+        code = 0
     except ConfinementError as error:
         _tell(Broken(step=error.step, reason=error.reason))
     except BaseException as error:  # noqa: BLE001 - nothing of the zygote may run on in a part
-        _tell(Broken(step="start", reason=f"{type(error).__name__}: {error}"))
+        _tell(Broken(step="run", reason=f"{type(error).__name__}: {error}"[:MAX_REASON]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -111,7 +111,7 @@ class Closed(_Message, tag="closed", frozen=True, kw_only=True):
 
 
 class Broken(_Message, tag="broken", frozen=True, kw_only=True):
-    """The part could not confine or load itself and ends: it never ran unconfined."""
+    """The part ends: it could not confine itself, and so never ran, or fell while it ran."""
 
     step: str
     reason: str

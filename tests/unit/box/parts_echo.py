@@ -32,6 +32,8 @@ async def serve(control: Control) -> None:
     control.on_unlisten(gone)
     (control.directory / "was-here").write_text(control.secrets["word"].reveal().decode())
     await control.ready()
+    if control.config.get("fall"):
+        raise RuntimeError(control.config["fall"])
     await control.run()
 
 

@@ -168,6 +168,15 @@ def test_part_names_the_step_that_failed_and_never_runs(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("adoptive")
+def test_part_that_falls_says_by_what(home: Path) -> None:
+    async def story(part: Echo) -> None:
+        assert await part.start(config={"fall": "no luck"}) == Ready()
+        assert await part.hear() == Broken(step="run", reason="RuntimeError: no luck")
+
+    run(home, story)
+
+
+@pytest.mark.usefixtures("adoptive")
 def test_fork_reports_when_the_zygote_is_gone(home: Path) -> None:
     async def story(part: Echo) -> None:
         os.kill(part.zygote.pid, signal.SIGKILL)
