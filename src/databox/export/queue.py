@@ -1,4 +1,8 @@
-"""The queue on disk: an export is acknowledged when it is durable here."""
+"""The queue on disk: an export is acknowledged when it is durable here.
+
+Beside the state of each stands whether the ledger knows its outcome yet, so that a fall between
+the two leaves no export without its end on the record.
+"""
 
 import hashlib
 import uuid
@@ -8,21 +12,29 @@ from typing import Any
 
 import apsw
 
-from databox.export.states import OPEN, State, found_at_start
+from databox.export.states import OPEN, OVER, State, found_at_start
+from databox.kit.database import explained, prepare, rows
 from databox.wire import api
 from databox.wire.errors import NotFound, Unavailable
 
-MOST_PER_CLIENT = 1000
+MOST_WAITING, MOST_BYTES_WAITING = 1000, 64 * 1024 * 1024
+"""Of one client."""
+MOST_KEPT = 1000
+"""Exports that are over, of one client, kept with their bytes; the ledger keeps all of them."""
 SHOWN = 64 * 1024
 
-_SCHEMA = """
+_STEPS = (
+    """
 CREATE TABLE IF NOT EXISTS export (
     id TEXT PRIMARY KEY, client TEXT NOT NULL, grant_id TEXT NOT NULL, url TEXT NOT NULL,
     body BLOB NOT NULL, state TEXT NOT NULL, made INTEGER NOT NULL, tries INTEGER NOT NULL,
     next_try INTEGER, status INTEGER NOT NULL, detail TEXT NOT NULL, told INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS export_state ON export (state, client, made);
-"""
+""",
+    "ALTER TABLE export ADD COLUMN unwritten INTEGER NOT NULL DEFAULT 0",
+)
 _COLUMNS = "id, client, grant_id, url, body, state, made, tries, next_try, status, detail"
+_WAITING = tuple(state.value for state in OPEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +80,7 @@ class Queue:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        connection.execute(_SCHEMA)
+        prepare(connection, "export", _STEPS)
         for export in self._select("state = ?", (State.SENDING.value,)):
             self.set(export, found_at_start(export.state), detail="the box stopped while sending")
 
@@ -76,14 +88,9 @@ class Queue:
         """Take a new export; durable when this returns.
 
         Raises:
-            Unavailable: this client has too many waiting.
+            Unavailable: this client has too much waiting, or the disk takes no more.
         """
-        count = self._connection.execute(
-            "SELECT count(*) FROM export WHERE client = ? AND state IN (?, ?)",
-            (client, *(state.value for state in OPEN)),
-        ).fetchone()
-        if count and count[0] >= MOST_PER_CLIENT:
-            raise Unavailable("too much waits to leave already", code="queue-full")
+        self._make_room(client, len(body))
         export = Export(
             id=str(uuid.uuid4()),
             client=client,
@@ -93,8 +100,8 @@ class Queue:
             state=State.QUEUED,
             made=now,
         )
-        self._connection.execute(
-            "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, 0, '', 0)",
+        self._change(
+            "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, 0, '', 0, 0)",
             (export.id, client, grant, url, body, export.state.value, now),
         )
         return export
@@ -105,8 +112,9 @@ class Queue:
         Raises:
             NotFound: there is none with this id.
         """
-        for found in self._select("id = ?", (export,)):
-            return found
+        found = self._select("id = ?", (export,))
+        if found:
+            return found[0]
         raise NotFound("there is no such export", field="id", found=export[:80])
 
     def set(  # noqa: PLR0913 - what may change of a row
@@ -119,16 +127,17 @@ class Queue:
         status: int = 0,
         detail: str = "",
     ) -> Export:
-        """Write a new state; durable when this returns."""
-        self._connection.execute(
-            "UPDATE export SET state = ?, tries = ?, next_try = ?, status = ?, detail = ?"
-            " WHERE id = ?",
+        """Write a new state; durable when this returns. One that is over waits for the ledger."""
+        self._change(
+            "UPDATE export SET state = ?, tries = ?, next_try = ?, status = ?, detail = ?,"
+            " unwritten = ? WHERE id = ?",
             (
                 state.value,
                 export.tries if tries is None else tries,
                 next_try,
                 status,
                 detail,
+                state in OVER,
                 export.id,
             ),
         )
@@ -136,26 +145,30 @@ class Queue:
 
     def next(self, client: str) -> Export | None:
         """The oldest export of a client that is to be sent; later ones wait for it."""
-        states = tuple(state.value for state in OPEN)
-        for export in self._select(
-            "client = ? AND state IN (?, ?) ORDER BY made, rowid LIMIT 1", (client, *states)
-        ):
-            return export
-        return None
+        oldest = "client = ? AND state IN (?, ?) ORDER BY made, rowid LIMIT 1"
+        found = self._select(oldest, (client, *_WAITING))
+        return found[0] if found else None
 
     def clients(self) -> list[str]:
-        """Clients with something to send."""
-        states = tuple(state.value for state in OPEN)
-        rows = self._connection.execute(
-            "SELECT DISTINCT client FROM export WHERE state IN (?, ?)", states
+        """Clients with something to send, or to tell the ledger."""
+        text = "SELECT DISTINCT client FROM export WHERE state IN (?, ?) OR unwritten"
+        return [row[0] for row in self._rows(text, _WAITING)]
+
+    def unwritten(self, client: str) -> list[Export]:
+        """What is over, and the ledger does not know it yet."""
+        return self._select("client = ? AND unwritten ORDER BY made, rowid", (client,))
+
+    def written(self, export: Export) -> None:
+        """The ledger knows this outcome."""
+        self._change(
+            "UPDATE export SET unwritten = 0 WHERE id = ? AND state = ?",
+            (export.id, export.state.value),
         )
-        return [row[0] for row in rows]
 
     def of_grants(self, grants: Iterable[str]) -> list[Export]:
         """What still waits under these grants."""
         ended = set(grants)
-        states = tuple(state.value for state in OPEN)
-        return [e for e in self._select("state IN (?, ?)", states) if e.grant in ended]
+        return [each for each in self._select("state IN (?, ?)", _WAITING) if each.grant in ended]
 
     def newest(self, most: int = 500) -> list[Export]:
         """The newest first."""
@@ -163,15 +176,39 @@ class Queue:
 
     def tell_once(self, export: Export) -> bool:
         """Whether a finished result may be given now: it is delivered once, then forgotten."""
-        self._connection.execute(
-            "UPDATE export SET told = 1 WHERE id = ? AND told = 0", (export.id,)
+        return self._change("UPDATE export SET told = 1 WHERE id = ? AND told = 0", (export.id,))
+
+    def _make_room(self, client: str, size: int) -> None:
+        count, total = self._rows(
+            "SELECT count(*), total(length(body)) FROM export WHERE client = ? AND state IN (?, ?)",
+            (client, *_WAITING),
+        )[0]
+        if count >= MOST_WAITING or total + size > MOST_BYTES_WAITING:
+            raise Unavailable(
+                "too much waits to leave already",
+                code="queue-full",
+                found=f"{count} exports, {int(total)} bytes",
+                remedy="Wait until some of it has left",
+            )
+        self._change(
+            "DELETE FROM export WHERE id IN (SELECT id FROM export"
+            " WHERE client = ? AND state NOT IN (?, ?, ?) AND NOT unwritten"
+            " ORDER BY made DESC, rowid DESC LIMIT -1 OFFSET ?)",
+            (client, *_WAITING, State.SENDING.value, MOST_KEPT - 1),
         )
-        return self._connection.changes() == 1
+
+    def _change(self, text: str, values: tuple[Any, ...]) -> bool:
+        with explained():
+            self._connection.execute(text, values)
+            return self._connection.changes() > 0
+
+    def _rows(self, text: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return rows(self._connection, text, values)
 
     def _select(self, where: str, values: tuple[Any, ...]) -> list[Export]:
         # `where` is one of the constant texts above, never anything from a caller.
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM export WHERE {where}", values)  # noqa: S608
-        return [_export(row) for row in rows]
+        found = self._rows(f"SELECT {_COLUMNS} FROM export WHERE {where}", values)  # noqa: S608
+        return [_export(row) for row in found]
 
 
 def _export(row: tuple[Any, ...]) -> Export:

@@ -3,7 +3,7 @@
     queued → sending → sent
                │  └──→ retrying → sending … → failed
                └─(the box fell while it was sent)→ unknown
-    queued, retrying → cancelled        failed, unknown → queued (the owner tries again)
+    queued, retrying → cancelled        failed, unknown, cancelled → queued (the owner tries again)
 
 `unknown` is never sent again by itself: the destination may have it already.
 """

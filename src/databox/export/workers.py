@@ -1,34 +1,45 @@
-"""One worker a client: sends its queue in order, with the intent in the ledger before each try."""
+"""One worker a client: sends its queue in order, with the intent in the ledger before each try.
+
+What is durable in the queue decides. An outcome stands there first and is then told to the ledger,
+however often that takes, so neither a fall nor an absent ledger loses one.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from databox.export.queue import Export, Queue
-from databox.export.states import OPEN, OVER, Next, Outcome, State, after
+from databox.export.states import OPEN, Next, Outcome, State, after
 from databox.kit.clock import Clock
 from databox.wire import ledger
-from databox.wire.errors import Conflict, DataboxError
+from databox.wire.errors import Conflict, DataboxError, Unavailable
 
 log = logging.getLogger("databox.export")
 
 Send = Callable[[Export], Awaitable[Outcome]]
 Record = Callable[[ledger.Event], Awaitable[None]]
+Permits = Callable[[Export], Awaitable[bool]]
+"""Whether the grant of an export still holds; raises when nobody can tell."""
 Changed = Callable[[Export], None]
-_LEDGER_AWAY_S = 2.0
+ENDED = "its permission ended"
+_AGAIN_S = 2.0
 
 
 class Workers:
     """Keeps a task for each client that has something to send."""
 
-    def __init__(self, queue: Queue, send: Send, record: Record, clock: Clock) -> None:
+    def __init__(
+        self, queue: Queue, send: Send, record: Record, permits: Permits, clock: Clock
+    ) -> None:
         self._queue = queue
         self._send = send
         self._record = record
+        self._permits = permits
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._watchers: set[Changed] = set()
+        self._reporting = asyncio.Lock()
 
     def start(self) -> None:
         """Go on with what waited when the box stopped."""
@@ -47,15 +58,19 @@ class Workers:
         if task is None or task.done():
             self._tasks[client] = asyncio.create_task(self._work(client))
 
-    async def cancel(self, export: Export, why: str) -> Export:
-        """Take an export out of its queue.
+    def cancel(self, export: Export, why: str) -> Export:
+        """Take an export out of its queue: once this returns nothing of it is sent any more.
 
         Raises:
             Conflict: it is being sent, or it is over.
         """
         if export.state not in OPEN:
-            raise Conflict("this export cannot be cancelled any more", found=export.state.value)
-        await self._record(_outcome(export, State.CANCELLED, 0, why))
+            raise Conflict(
+                "this export cannot be cancelled any more",
+                field="state",
+                found=export.state.value,
+                remedy="Only what still waits can be cancelled",
+            )
         cancelled = self._put(export, State.CANCELLED, detail=why)
         self.nudge(export.client)
         return cancelled
@@ -65,9 +80,17 @@ class Workers:
 
         Raises:
             Conflict: it was sent, or is still on its way.
+            Unavailable: the ledger, which must know its last end first, is away.
         """
+        await self._report(export.client)
+        export = self._queue.get(export.id)
         if export.state not in (State.FAILED, State.UNKNOWN, State.CANCELLED):
-            raise Conflict("this export is not one to try again", found=export.state.value)
+            raise Conflict(
+                "this export is not one to try again",
+                field="state",
+                found=export.state.value,
+                remedy="Only what failed, was cancelled or has an unknown end can be tried again",
+            )
         queued = self._put(export, State.QUEUED, tries=0)
         self.nudge(export.client)
         return queued
@@ -82,19 +105,28 @@ class Workers:
         wake = self._wake[client]
         while True:
             wake.clear()
-            export = self._queue.next(client)
-            if export is None:
-                return
-            wait = ((export.next_try or 0) - self._clock.now()) / 1000
-            if wait > 0:
-                await _or_wait(wake, wait)
-                continue
             try:
-                await self._try(export)
+                await self._report(client)
+                export = self._queue.next(client)
+                if export is None:
+                    return
+                await self._go_on(export, wake)
             except (DataboxError, OSError) as error:
                 # No record, no data: without the ledger nothing leaves.
-                log.warning("export-waits id=%s why=%s", export.id, error)
-                await _or_wait(wake, _LEDGER_AWAY_S)
+                log.warning("export-waits client=%s why=%s", client, error)
+                await _or_wait(wake, _AGAIN_S)
+
+    async def _go_on(self, export: Export, wake: asyncio.Event) -> None:
+        """Wait until its time has come, or try it."""
+        if not await self._permits(export):
+            if self._queue.get(export.id).state in OPEN:
+                self._put(export, State.CANCELLED, detail=ENDED)
+            return
+        wait = ((export.next_try or 0) - self._clock.now()) / 1000
+        if wait > 0:
+            await _or_wait(wake, wait)
+        else:
+            await self._try(export)
 
     async def _try(self, export: Export) -> None:
         await self._record(
@@ -113,28 +145,32 @@ class Workers:
         sending = self._put(export, State.SENDING, tries=tries)
         outcome = await self._send(sending)
         following = after(outcome, tries, idempotent=False)
-        self._settle(sending, outcome, following)
-        if following.state in OVER:
-            await self._record_outcome(sending, outcome, following)
+        await self._settle(sending, outcome, following)
 
-    def _settle(self, export: Export, outcome: Outcome, following: Next) -> None:
+    async def _settle(self, export: Export, outcome: Outcome, following: Next) -> None:
+        """Write what a try came to. Until that works it counts as being sent."""
         retry = following.state is State.RETRYING
-        self._put(
-            export,
-            following.state,
-            next_try=self._clock.now() + following.wait * 1000 if retry else None,
-            status=outcome.status,
-            detail=outcome.detail,
-        )
-
-    async def _record_outcome(self, export: Export, outcome: Outcome, following: Next) -> None:
-        event = _outcome(export, following.state, outcome.status, outcome.detail)
         while True:
             try:
-                return await self._record(event)
-            except (DataboxError, OSError) as error:
+                self._put(
+                    export,
+                    following.state,
+                    next_try=self._clock.now() + following.wait * 1000 if retry else None,
+                    status=outcome.status,
+                    detail=outcome.detail,
+                )
+            except Unavailable as error:
                 log.warning("outcome-waits id=%s why=%s", export.id, error)
-                await asyncio.sleep(_LEDGER_AWAY_S)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
+
+    async def _report(self, client: str) -> None:
+        """Tell the ledger every outcome that it does not know yet."""
+        async with self._reporting:
+            for export in self._queue.unwritten(client):
+                await self._record(_outcome(export))
+                self._queue.written(export)
 
     def _put(self, export: Export, state: State, **more: object) -> Export:
         changed = self._queue.set(export, state, **more)  # type: ignore[arg-type]
@@ -143,14 +179,14 @@ class Workers:
         return changed
 
 
-def _outcome(export: Export, state: State, status: int, detail: str) -> ledger.ExportOutcome:
+def _outcome(export: Export) -> ledger.ExportOutcome:
     return ledger.ExportOutcome(
         export=export.id,
         client=export.client,
         url=export.url,
-        outcome=state.value,
-        status=status,
-        detail=detail,
+        outcome=export.state.value,
+        status=export.status,
+        detail=export.detail,
     )
 
 

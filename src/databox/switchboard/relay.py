@@ -77,6 +77,11 @@ class End(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
+    def close(self) -> None:
+        """End this side, after what was written to it."""
+        if self.transport:
+            self.transport.close()
+
     def abort(self) -> None:
         """End both sides at once."""
         for end in (self, self.peer):

@@ -6,6 +6,9 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import msgspec
 
 from databox.kit.control import Control
 from databox.kit.dialer import Dialer
@@ -155,7 +158,7 @@ class Switchboard:
                 self._count(line.caller, host, [1, counted.sent, counted.received])
         except (DataboxError, OSError, TimeoutError) as error:
             log.info("refused caller=%s host=%s why=%s", line.caller, host, error)
-            near.abort()
+            near.close()
         finally:
             line.open.discard(near)
 
@@ -174,12 +177,15 @@ class Switchboard:
         """A part names a place; only those that the box allowed it."""
 
         async def far(near: End) -> tuple[End, str]:
-            place = await _named(near)
-            if str(place) not in self._allowed.get(caller, frozenset()):
-                raise Denied("no grant allows this place", found=str(place))
-            end = await dial(place, self._resolver)
-            assert near.transport is not None
-            near.transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            try:
+                place = await _named(near)
+                if str(place) not in self._allowed.get(caller, frozenset()):
+                    raise Denied("no grant allows this place", code="place", found=str(place))
+                end = await dial(place, self._resolver)
+            except DataboxError as error:
+                _answer(near, error.status, msgspec.json.encode(error.as_json()))
+                raise
+            _answer(near, 200)
             return end, place.host
 
         return far
@@ -223,6 +229,13 @@ async def _named(near: End) -> Place:
     place = parse(match[1].decode())
     del near.early[: match.end()]
     return place
+
+
+def _answer(near: End, status: int, told: bytes = b"") -> None:
+    """Tell a part what became of its `CONNECT`, in the words of such a proxy."""
+    if near.transport is not None:
+        phrase = HTTPStatus(status).phrase
+        near.transport.write(f"HTTP/1.1 {status} {phrase}\r\n\r\n".encode() + told)
 
 
 async def _more(near: End) -> None:
