@@ -7,6 +7,7 @@ import asyncio
 
 from databox.arbiter.service import Arbiter
 from databox.arbiter.state import State
+from databox.box.settings import CLEANLY, STARTED, STILL, VERSION
 from databox.kit.clock import SystemClock
 from databox.kit.control import Control
 from databox.kit.database import open_database
@@ -19,9 +20,6 @@ from databox.ledger.service import LedgerService
 from databox.wire.ledger import BoxStarted, Event
 
 BY = "arbiter"
-STARTED, VERSION = "started", "version"
-CLEANLY, AFTER_A_FALL, STILL = "cleanly", "after a fall", "still"
-"""What the box says of itself: it began after a good end, or after none; or runs all the while."""
 
 
 async def serve(control: Control) -> None:

@@ -14,6 +14,9 @@ INTO = "site-packages"
 """The folder of the package that pip fills; it is on the PYTHONPATH of every component."""
 
 _NPM = ("--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund", "--loglevel=error")
+_RETRY = {"npm_config_fetch_retry_mintimeout": "500", "npm_config_fetch_retry_maxtimeout": "3000"}
+"""Milliseconds. npm would wait for a minute before it says that a host is out of reach."""
+
 _PIP = ("--only-binary=:all:", "--no-compile", "--no-cache-dir", "--progress-bar=off")
 
 
@@ -28,9 +31,9 @@ def fetch(words: list[str], package: Path) -> None:
     room = package / ".room"
     room.mkdir()
     commands = _npm(words) if words[0] == "npm" else _pip(words, room / "python")
-    surroundings = {**os.environ, "HOME": str(room), "npm_config_cache": str(room / "npm")}
+    ours = {**_RETRY, "HOME": str(room), "npm_config_cache": str(room / "npm")}
     for command in commands:
-        _run(command, package, surroundings)
+        _run(command, package, {**os.environ, **ours})
     shutil.rmtree(room)
 
 

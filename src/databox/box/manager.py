@@ -1,17 +1,13 @@
 """The manager's process: the manager with the index of the packages that came with the release."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from databox.box.settings import KINDS, RELEASE
 from databox.kit.control import Control
 from databox.manager import service
 from databox.registry import content
 from databox.registry.bundle import Bundle
 from databox.wire.manifest import Manifest, Package
-
-RELEASE = Path("/release")
-"""Where the release's packages lie in this process's own root."""
-KINDS = ("drivers", "apps")
 
 
 async def serve(control: Control) -> None:

@@ -19,7 +19,6 @@ from typing import Any, Literal
 from databox.box import kernel, outer, specs
 from databox.box.answers import Answers
 from databox.box.arbiter_line import ArbiterLine
-from databox.box.authority import AFTER_A_FALL, CLEANLY, STILL
 from databox.box.components import Components, Pieces
 from databox.box.first_run import LIFETIME_SECONDS, OneTimeCode
 from databox.box.home import Home, lock, open_home, write_private
@@ -36,6 +35,7 @@ from databox.box.parts import Followers, Parts
 from databox.box.permitted import STATIC_PAIRS
 from databox.box.reception import Reception
 from databox.box.runtime import Runtime, find
+from databox.box.settings import AFTER_A_FALL, CLEANLY, STILL
 from databox.box.specs import AUTHORITY, EXPORT, GATEWAY, MANAGER, SWITCHBOARD
 from databox.box.stores import Stores
 from databox.box.tries import Tries

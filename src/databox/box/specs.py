@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from databox.box import authority
 from databox.box.arbiter_line import Kind
 from databox.box.birth import Ceiling, Shared
 from databox.box.home import Home
 from databox.box.keys import Keyring
-from databox.box.manager import KINDS, RELEASE
 from databox.box.pairs import TWINS_INSIDE
 from databox.box.part import PartSpec
 from databox.box.runtime import Runtime
+from databox.box.settings import KINDS, RELEASE, STARTED, VERSION
 from databox.box.stores import MODULE as STORE_MODULE
 from databox.box.stores import Leaf
 
@@ -58,7 +57,7 @@ def arbiter_key(keys: Keyring, name: str) -> str:
 
 def gateway(making: Making, port: int, certificate: bytes) -> PartSpec:
     """The browser's front. It is the only one that runs without an owner, and has no key at all."""
-    config = {"port": str(port), "ca": certificate.decode(), "version": making.version}
+    config = {"port": str(port), "ca": certificate.decode(), VERSION: making.version}
     return PartSpec(
         name=GATEWAY,
         module=MODULES[GATEWAY],
@@ -77,7 +76,7 @@ def unlocked(making: Making) -> list[PartSpec]:
 
 def _authority(making: Making) -> PartSpec:
     def config() -> dict[str, str]:
-        return {authority.VERSION: making.version, authority.STARTED: making.started()}
+        return {VERSION: making.version, STARTED: making.started()}
 
     def secrets() -> dict[str, bytes]:
         return {
@@ -136,7 +135,7 @@ def _manager(making: Making) -> PartSpec:
         module=MODULES[MANAGER],
         directory=making.home.part(MANAGER),
         answers=(MANAGER,),
-        config=lambda: {"version": making.version},
+        config=lambda: {VERSION: making.version},
         secrets=lambda: _keyed(making, MANAGER),
         shared=release,
     )

@@ -14,6 +14,7 @@ import importlib
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,8 +54,11 @@ def main(channel: socket.socket, home: Path, modules: Sequence[str]) -> None:
     except ValueError as error:
         channel.send(msgspec.json.encode(Stillborn(step="load", reason=str(error))))
         return
+    # Made before the fork they are shared by all: the filters, and OpenSSL's own tables, which take
+    # half a megabyte.
     for network in (False, True):
         filters(network=network)
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     gc.collect()
     # Objects made so far are never looked at again: collecting in a part would copy their pages.
     gc.freeze()
