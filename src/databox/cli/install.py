@@ -6,12 +6,13 @@ from pathlib import Path
 
 from databox.cli import consent
 from databox.cli.client import Client, operator
+from databox.registry import content, recipe
 from databox.wire import api
 from databox.wire.errors import BadRequest, Conflict, NotFound, TooLarge
 from databox.wire.sla import Choices
 
 MAX_BYTES = 16 * 1024 * 1024
-_LEFT_OUT = frozenset({".git", "__pycache__", "node_modules", ".venv"})
+_NODE_MODULES = "node_modules"
 
 
 def install(home: Path, package: str, *, agreed: bool) -> int:
@@ -58,17 +59,31 @@ def request(screen: api.ConsentScreen, choices: Choices, text: str) -> api.Insta
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """The files below `folder` by relative path, contents in base64. Links are left out.
+    """The files below `folder` by relative path, contents in base64.
+
+    Links are left out, as is what tools leave behind; installed node modules too, where the box
+    fetches them itself.
 
     Raises:
         TooLarge: over 16 MiB together.
         BadRequest: there is no file in it.
     """
-    files: dict[str, str] = {}
+    own = _read(folder, without=_NODE_MODULES)
+    if not own:
+        raise BadRequest("the folder is empty", field=str(folder))
+    if (folder / _NODE_MODULES).is_dir() and not _fetched(own):
+        own = _read(folder)
+    return {path: b64encode(text).decode() for path, text in own.items()}
+
+
+def _read(folder: Path, without: str = "") -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
     size = 0
     for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        if _LEFT_OUT & set(inner.parts) or path.is_symlink() or not path.is_file():
+        inner = path.relative_to(folder).as_posix()
+        if not content.belongs(inner) or without in inner.split("/"):
+            continue
+        if path.is_symlink() or not path.is_file():
             continue
         size += path.stat().st_size
         if size > MAX_BYTES:
@@ -78,10 +93,17 @@ def files_of(folder: Path) -> dict[str, str]:
                 found=f"more than {MAX_BYTES} bytes",
                 remedy="Leave out what the app does not need to run",
             )
-        files[inner.as_posix()] = b64encode(path.read_bytes()).decode()
-    if not files:
-        raise BadRequest("the folder is empty", field=str(folder))
+        files[inner] = path.read_bytes()
     return files
+
+
+def _fetched(files: dict[str, bytes]) -> bool:
+    """Whether the box fetches what the package depends on."""
+    try:
+        return bool(recipe.read(files).install)
+    except BadRequest:
+        # The box says what is wrong with it.
+        return True
 
 
 def uninstall(home: Path, name: str, *, keep: bool) -> int:

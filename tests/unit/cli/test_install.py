@@ -1,4 +1,5 @@
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_what_is_no_part_of_an_app_stays_out_of_its_package(tmp_path: Path) -> N
         file.write_text("x")
     (tmp_path / "link").symlink_to("/etc/passwd")
     assert list(install.files_of(tmp_path)) == ["sub/kept.py"]
+
+
+def test_node_modules_come_along_where_the_box_does_not_fetch_them(tmp_path: Path) -> None:
+    (tmp_path / "node_modules").mkdir()
+    for name in ("node_modules/x.js", "node_modules/.package-lock.json", "package.json"):
+        (tmp_path / name).write_text("{}")
+    manifest = {"name": "mine", "run": {"command": ["node", "main.js"], "runtime": "node"}}
+    (tmp_path / "databox-manifest.json").write_text(json.dumps(manifest))
+    assert "node_modules/x.js" in install.files_of(tmp_path)
+    assert "node_modules/.package-lock.json" not in install.files_of(tmp_path)
+    del manifest["run"]
+    (tmp_path / "databox-manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "server.js").write_text("")
+    assert "node_modules/x.js" not in install.files_of(tmp_path)
 
 
 def test_an_empty_folder_and_one_too_large_are_refused(
