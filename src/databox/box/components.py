@@ -126,8 +126,7 @@ class Components:
     async def _remove(self, name: str) -> None:
         component_name(name)
         await self._pieces.instances.remove(name)
-        for callee in self._pieces.pairs.of_caller(name):
-            await self._pieces.reception.end(name, callee)
+        await self._pieces.reception.end_all(name)
         self._pieces.pairs.forget(name)
 
     async def _stats(self) -> list[Stat]:

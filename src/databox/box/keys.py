@@ -112,6 +112,10 @@ class Keyring:
             )
             return made
 
+    def has(self, name: str) -> bool:
+        """Whether there is a key called `name`; also while the box is locked."""
+        return (self._folder / name).exists()
+
     def forget(self, name: str) -> None:
         """Destroy a key. What it encrypted can never be read again."""
         path = self._folder / name

@@ -10,6 +10,8 @@ import signal
 from pathlib import Path
 
 END_SECONDS = 5.0
+MOST_BYTES = 64 * 1024
+"""A longer register is written anew with those that still run."""
 
 
 class Register:
@@ -21,9 +23,14 @@ class Register:
     def add(self, pid: int) -> None:
         """Write down a process. Not synced: after a power cut there are no processes."""
         born = start_time(pid)
-        if born is not None:
-            with self._path.open("a") as file:
-                file.write(f"{pid} {born}\n")
+        if born is None:
+            return
+        with self._path.open("a") as file:
+            file.write(f"{pid} {born}\n")
+            long = file.tell() > MOST_BYTES
+        if long:
+            alive = [f"{pid} {born}\n" for pid, born in self._lines() if start_time(pid) == born]
+            self._path.write_text("".join(alive))
 
     def end_all(self) -> int:
         """End every listed process that is still the same one; says how many there were."""

@@ -48,6 +48,10 @@ class Pairs:
         """Whether this pair exists."""
         return (caller, callee) in self._doors
 
+    def of(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Every pair, caller and callee, in which `name` is one of the two."""
+        return tuple(pair for pair in self._doors if name in pair)
+
     def of_caller(self, caller: str) -> tuple[str, ...]:
         """Everybody this caller may talk to."""
         return tuple(callee for who, callee in self._doors if who == caller)

@@ -271,6 +271,13 @@ def _bury(pid: int) -> None:
 
 
 def children() -> set[int]:
-    """The processes that were handed to this one's first thread, as parts are."""
+    """The processes that were handed to this one's first thread, as parts are.
+
+    None on kernels that are built without this list.
+    """
     pid = os.getpid()
-    return {int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return set()
+    return {int(word) for word in text.split()}

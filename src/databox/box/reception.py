@@ -52,6 +52,11 @@ class Reception:
             await part.unlisten(caller, callee)
         self._rewatch(name)
 
+    async def end_all(self, name: str) -> None:
+        """End every pair in which `name` calls or is called."""
+        for caller, callee in self._pairs.of(name):
+            await self.end(caller, callee)
+
     async def connect(self, caller: str, callee: str) -> socket.socket:
         """A connection as `caller`; the callee is woken, and awaited while it starts.
 

@@ -62,7 +62,7 @@ ENDED_WELL = "ended-well"
 
 
 def main(home: Path, port: int, announce: Announce, release: Path | None = None) -> int:
-    """Run the box in the foreground until SIGINT or SIGTERM.
+    """Run the box in the foreground until SIGINT, SIGTERM or SIGHUP.
 
     `port` 0: the kernel chooses. `release`: holds `drivers/` and `apps/`, found if not given.
 
@@ -105,7 +105,7 @@ async def _run(
     runtime: Runtime,
 ) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     box = Box(home, register, doors, await SandboxEngine.open(), runtime)
     try:

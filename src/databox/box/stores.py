@@ -39,14 +39,18 @@ class Stores:
         return frozenset(self._names)
 
     def on_disk(self) -> list[str]:
-        """The stores whose folders are there."""
+        """The stores whose folders are there. What is left of a forgotten one is cleared away."""
         found = []
         for path in sorted(self._home.stores.iterdir()):
             try:
                 check_store(path.name)
             except DataboxError:
                 continue
-            found.append(path.name)
+            if self._keys.has(f"{path.name}.{DATABASE}"):
+                found.append(path.name)
+            else:
+                # Its key was destroyed, and then the box fell.
+                shutil.rmtree(path, ignore_errors=True)
         return found
 
     def arbiter_key(self, name: str) -> str:
@@ -84,8 +88,7 @@ class Stores:
         self._names.discard(name)
         self._keys.forget(f"{name}.{DATABASE}")
         self._keys.forget(f"{name}.{ARBITER_KEY}")
-        for callee in STORE_CALLS:
-            await self._reception.end(name, callee)
+        await self._reception.end_all(name)
         shutil.rmtree(self._home.stores / name, ignore_errors=True)
 
     async def restart(self, name: str) -> None:

@@ -38,6 +38,13 @@ def test_half_written_register_is_no_trouble(tmp_path: Path, text: str) -> None:
     assert Register(tmp_path / "processes").end_all() == 0
 
 
+def test_register_forgets_the_dead_before_it_grows_long(tmp_path: Path) -> None:
+    path = tmp_path / "processes"
+    path.write_text("999999999 5\n" * 10_000)
+    Register(path).add(os.getpid())
+    assert path.read_text() == f"{os.getpid()} {start_time(os.getpid())}\n"
+
+
 def test_start_time_is_that_of_a_process() -> None:
     found = start_time(os.getpid())
     assert found is not None
