@@ -162,13 +162,26 @@ class Changes:
                 target=grant.target,
                 routes=tuple(f"{route.method} {route.path}" for route in permission.routes),
                 caveats=grant.caveats,
+                kind=grant.kind,
+                source=grant.source,
+                label=grant.label,
             )
         )
         return permission
 
     def _end(self, permission: Permission, why: str) -> Permission:
         grant = permission.grant
-        self._record(Revoked(grant=grant.id, client=grant.client, target=grant.target, why=why))
+        self._record(
+            Revoked(
+                grant=grant.id,
+                client=grant.client,
+                target=grant.target,
+                why=why,
+                kind=grant.kind,
+                source=grant.source,
+                label=grant.label,
+            )
+        )
         return self._state.grants.end(permission, self._clock.now())
 
 

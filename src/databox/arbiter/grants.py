@@ -60,6 +60,7 @@ class Grants:
             until=request.until,
             destinations=request.destinations,
             caveats=request.caveats,
+            label=request.label,
             made=now,
         )
         self._connection.execute(

@@ -47,11 +47,12 @@ class Setting:
 
 
 class _Answer(Exception):
-    """Ends a request with this answer."""
+    """Ends a request with this answer. `ask`: the token that was wanted, if that is known."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, ask: Ask | None = None) -> None:
         super().__init__(text)
         self.response = Response(status, text.encode(), _TEXT)
+        self.ask = ask
 
 
 def _answers(handler: Callable[..., Response]) -> Callable[..., Response]:
@@ -61,7 +62,7 @@ def _answers(handler: Callable[..., Response]) -> Callable[..., Response]:
             return handler(self, request)
         except _Answer as answer:
             if answer.response.status == 401:
-                self.note(request, str(answer))
+                self.note(request, str(answer), answer.ask)
             return answer.response
         except BadRequest as error:
             return Response(400, str(error).encode(), _TEXT)
@@ -159,7 +160,7 @@ class Launch:
             raise _Answer(400, f"Target {ask.target} has not registered itself for arbitering")
         token = self._mint.for_component(caller.name, ask)
         if token is None:
-            raise _Answer(401, "Insufficient route permissions")
+            raise _Answer(401, "Insufficient route permissions", ask)
         return Response(200, token.encode(), _TEXT)
 
     @_answers
@@ -205,13 +206,16 @@ class Launch:
         target = self._known(request).name
         return _json(self._state.grants.epoch(target, self._clock.now()))
 
-    def note(self, request: Request, why: str) -> None:
-        """Write down that this request was refused."""
+    def note(self, request: Request, why: str, ask: Ask | None = None) -> None:
+        """Write down that this request was refused, or rather what the token was wanted for."""
         caller = request.caller
         if not self._setting.pairs:
             record = self._caller(request)
             caller = record.name if record else "unknown"
-        self._refusals.note(caller, "arbiter", request.method, request.path, why)
+        if ask:
+            self._refusals.note(caller, ask.target, ask.method, ask.path, why)
+        else:
+            self._refusals.note(caller, "arbiter", request.method, request.path, why)
 
     def _caller(self, request: Request) -> Record | None:
         """Whose key was shown; where there are pairs, only if the key is the caller's own."""

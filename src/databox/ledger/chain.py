@@ -11,7 +11,7 @@ import msgspec
 from databox.kit.clock import Clock
 from databox.kit.database import prepare, rows, transaction
 from databox.ledger.signing import Signer, fault
-from databox.ledger.subjects import kind, subjects
+from databox.ledger.subjects import kind, label, subjects
 from databox.ledger.walk import Broken, Walk
 from databox.wire.api import Verdict
 from databox.wire.errors import TooLarge
@@ -38,6 +38,11 @@ _FORMAT: Final = (
         BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER ledger_no_removal BEFORE DELETE ON ledger_entry
         BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+    """,
+    """
+    CREATE TABLE ledger_source (
+        store TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL,
+        PRIMARY KEY (store, source)) WITHOUT ROWID;
     """,
 )
 
@@ -155,6 +160,11 @@ class Ledger:
             if len(found) < _BATCH:
                 return
 
+    def labels(self, most: int) -> dict[tuple[str, str], str]:
+        """What sources were called last, by store and id; `most` of them."""
+        found = rows(self._connection, "SELECT * FROM ledger_source LIMIT ?", (most,))
+        return {(store, source): called for store, source, called in found}
+
     def verify(self) -> Verdict:
         """Check the whole chain, and each checkpoint that was kept."""
         check = Check(self)
@@ -192,6 +202,10 @@ class Ledger:
             "INSERT INTO ledger_subject VALUES (?, ?)",
             [(name, entry.n) for name in subjects(entry.event)],
         )
+        if called := label(entry.event):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO ledger_source VALUES (?, ?, ?)", called
+            )
         return head
 
     def _newest_head(self, store: str) -> str:

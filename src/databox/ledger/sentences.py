@@ -1,17 +1,17 @@
 """Entries as plain sentences for the owner. Pure.
 
-Names of apps, people and sources were written by their makers: they stand here as text and must be
-shown as text.
+The words are those of the dashboard: source, app, may see, how exact, until, stop access. Names of
+apps, people and sources were written by their makers: they must be shown as text.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-
+from databox.ledger import amounts, permissions
+from databox.ledger.names import INNER, Names, host_of
 from databox.wire.ledger import (
     Access,
     BoxStarted,
     Consent,
     Egress,
+    Entry,
     Event,
     ExportIntent,
     ExportOutcome,
@@ -25,175 +25,125 @@ from databox.wire.ledger import (
     TokenMinted,
     Uninstalled,
 )
-from databox.wire.names import STORE_SUFFIX
 
-Titles = Mapping[str, str]
-"""What components are called on screen, by their name."""
-
-_EXACT = {"raw": "", "PT1M": ", by the minute", "PT1H": ", by the hour"}
 _OUTCOMES = {
-    "sent": "{who} sent data to {url}",
-    "failed": "{who} could not send data to {url}",
-    "unknown": "It is unknown whether data of {who} reached {url}",
-    "cancelled": "Data of {who} for {url} was not sent: it was cancelled",
-    "refused": "{who} wanted to send data to {url} and was refused",
+    "sent": "{who} sent something to {place}",
+    "failed": "{who} could not send something to {place}",
+    "unknown": "Perhaps something from {who} reached {place}: the box cannot know",
+    "cancelled": "Something from {who} for {place} was not sent",
+    "refused": "{who} wanted to send something to {place} and was refused",
 }
 
+_BY_COMMAND = "command line"
+_HOW = {"passphrase": "passphrase", "recovery code": "recovery code"}
 
-def sentence(event: Event, titles: Titles, when: str = "", times: int = 1) -> str:
+
+def sentence(entry: Entry, names: Names, *, day: str = "", times: int = 1) -> str:
     """Say what happened.
 
-    `when`: a word for the day, used where an entry sums up a stretch. `times`: how many entries
+    `day`: a word for the day, used where an entry sums up a stretch. `times`: how many entries
     this one stands for.
     """
-    words = _words(event, titles, when, times)
+    words = _words(entry, names, f" {day}" if day else "", times)
     return words[:1].upper() + words[1:]
 
 
-def _words(event: Event, titles: Titles, when: str, times: int) -> str:
+def is_technical(event: Event) -> bool:
+    """Whether it only concerns the inner working of the box."""
     match event:
-        case TokenMinted() if times > 1:
-            who, target = _called(event.client, titles), _called(event.target, titles)
-            return f"{who} received {times:,} tokens for {target}{_spaced(when)}"
-        case Access():
-            return _access(event, titles, when)
-        case BoxStarted() | Login() | Lifecycle():
-            return _box(event, titles)
-        case Installed() | Uninstalled() | Consent():
-            return _component(event, titles)
-        case Granted() | Revoked() | TokenMinted() | Refused():
-            return _right(event, titles)
-        case ExportIntent() | ExportOutcome() | Egress():
-            return _outwards(event, titles)
         case StoreHead():
-            count = _count(event.records, "record", "records")
-            return f"{_called(event.store, titles)} sealed its list of {count} of access"
+            return True
+        case Granted() | Revoked() | Refused() | TokenMinted():
+            return permissions.is_technical(event)
+        case Login():
+            return event.ok and event.how == _BY_COMMAND
+        case Access():
+            return event.client in INNER and not event.user
+        case _:
+            return False
 
 
-def day_word(day: int, today: int) -> str:
-    """How a day is spoken of; both are days since 1970."""
-    if day == today:
-        return "today"
-    if day == today - 1:
-        return "yesterday"
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)
-    return f"on {moment.day} {moment:%B %Y}"
+def _words(entry: Entry, names: Names, when: str, times: int) -> str:
+    match entry.event:
+        case Granted() as event:
+            return permissions.granted(event, entry, names)
+        case Revoked() as event:
+            return permissions.revoked(event, names)
+        case Refused() as event:
+            return permissions.refused(event, names)
+        case TokenMinted() as event:
+            return permissions.token(event, names, when, times)
+        case Access() as event:
+            return _access(event, names, when)
+        case BoxStarted() | Login() | Lifecycle() | StoreHead() as event:
+            return _box(event, names)
+        case Installed() | Uninstalled() | Consent() as event:
+            return _component(event, names)
+        case ExportIntent() | ExportOutcome() | Egress() as event:
+            return _outwards(event, names)
 
 
-def _access(event: Access, titles: Titles, when: str) -> str:
-    who = event.user or _called(event.client, titles)
-    what = _source(event, titles)
-    readings = _count(event.items, "reading", "readings")
-    tail = f"{_spaced(when)}{_exactness(event.exact)}"
-    times = _count(event.count, "time", "times")
+def _access(event: Access, names: Names, when: str) -> str:
+    who = event.user or names.who(event.client)
+    what = names.source(event.store, event.source, event.label)
+    values = amounts.count(event.items, "value", "values")
+    exact = "" if event.exact in ("", "raw") else permissions.EXACT.get(event.exact, event.exact)
+    tail = when + (f", {exact}" if exact else "")
     match event.operation:
         case "read":
-            return f"{who} read {readings} of {what}{tail}"
+            return f"{who} read {values} of {what}{tail}"
         case "write":
-            return f"{who} wrote {readings} of {what}{tail}"
+            return f"{who} wrote {values} of {what}{tail}"
         case "subscribe" if not event.items:
-            return f"{who} asked to be told of new readings of {what}{tail}"
+            return f"{who} asked to be told of new values of {what}{tail}"
         case "subscribe":
-            return f"{who} received {readings} of {what} as they came{tail}"
-        case "refuse":
-            return f"{who} was refused {what} {times}{tail}"
-        case other:
-            return f"{who} used {what} {times} ({other}){tail}"
+            return f"{who} was told of {values} of {what} as they came{tail}"
+        case _:
+            return f"{who} used {what} {amounts.often(event.count)}{tail}"
 
 
-def _box(event: BoxStarted | Login | Lifecycle, titles: Titles) -> str:
+def _box(event: BoxStarted | Login | Lifecycle | StoreHead, names: Names) -> str:
     match event:
         case BoxStarted():
-            after = "" if event.clean else ", after it had ended without a proper stop"
-            return f"The box started (version {event.version}){after}"
+            return "the box started" + ("" if event.clean else "; it had not been stopped properly")
+        case Login(ok=True, how="command line"):
+            return "the command line of this computer was let in"
         case Login():
-            done = "signed in" if event.ok else "failed to sign in"
-            return f"{event.user or 'Somebody'} {done} by {event.how}"
+            how = _HOW.get(event.how, event.how)
+            right = f"{event.user or 'somebody'} signed in with the {how}"
+            return right if event.ok else f"somebody tried to sign in with a wrong {how}"
         case Lifecycle():
-            why = f": {event.reason}" if event.reason else ""
-            return f"{_called(event.component, titles)} {event.event}{why}"
+            inner = event.component in INNER
+            who = "a part of the box" if inner else names.who(event.component)
+            return f"{who} {event.event}" + (f": {event.reason}" if event.reason else "")
+        case StoreHead():
+            lines = amounts.count(event.records, "look", "looks")
+            return f"the list of {lines} at {names.values(event.store)} was sealed"
 
 
-def _component(event: Installed | Uninstalled | Consent, titles: Titles) -> str:
+def _component(event: Installed | Uninstalled | Consent, names: Names) -> str:
     match event:
         case Installed():
-            title = event.title or event.component
-            return f"{title} {event.version} was installed (signed by: {event.signer})"
+            signer = event.signer[:1].lower() + event.signer[1:]
+            return f"{event.title or event.component} {event.version} was installed ({signer})"
         case Uninstalled():
             fate = "kept" if event.kept else "deleted"
-            return f"{_called(event.component, titles)} was removed and its data {fate}"
+            return f"{names.who(event.component)} was removed, and what it stored was {fate}"
         case Consent():
-            who = event.user or "The owner"
-            return f"{who} agreed to what {_called(event.component, titles)} asked for"
+            return f"{event.user or 'the owner'} chose what {names.who(event.component)} may do"
 
 
-def _right(event: Granted | Revoked | TokenMinted | Refused, titles: Titles) -> str:
-    who, target = _called(event.client, titles), _called(event.target, titles)
-    match event:
-        case Granted():
-            return f"{who} was allowed to use {target}: {', '.join(event.routes)}{_terms(event)}"
-        case Revoked():
-            return f"{who} may no longer use {target} ({event.why})"
-        case TokenMinted():
-            return f"{who} received a token for {event.method} {event.path} on {target}"
-        case Refused():
-            often = f", {_count(event.count, 'time', 'times')}" if event.count > 1 else ""
-            asked = f"{event.method} {event.path} on {target}"
-            return f"{who} was refused {asked}: {event.why}{often}"
-
-
-def _outwards(event: ExportIntent | ExportOutcome | Egress, titles: Titles) -> str:
+def _outwards(event: ExportIntent | ExportOutcome | Egress, names: Names) -> str:
     match event:
         case ExportIntent():
-            who = _called(event.client, titles)
-            return f"{who} is about to send {_size(event.size)} to {event.url}"
+            size = amounts.size(event.size)
+            return f"{names.who(event.client)} is about to send {size} to {host_of(event.url)}"
         case ExportOutcome():
-            form = _OUTCOMES.get(event.outcome, "{who} and {url}: " + event.outcome)
-            words = form.format(who=_called(event.client, titles), url=event.url)
-            return f"{words}: {event.detail}" if event.detail else words
+            form = _OUTCOMES.get(event.outcome, "{who} and {place}: " + event.outcome)
+            words = form.format(who=names.who(event.client), place=host_of(event.url))
+            untold = event.detail and event.outcome not in ("sent", "unknown")
+            return f"{words}: {event.detail}" if untold else words
         case Egress():
-            return (
-                f"{_called(event.component, titles)} connected to {event.host}"
-                f" {_count(event.connections, 'time', 'times')}:"
-                f" {_size(event.sent)} sent, {_size(event.received)} received"
-            )
-
-
-def _called(name: str, titles: Titles) -> str:
-    if name in titles:
-        return titles[name]
-    driver = name.removesuffix(STORE_SUFFIX)
-    return f"the store of {titles.get(driver, driver)}" if driver != name else name
-
-
-def _source(event: Access, titles: Titles) -> str:
-    if event.label or event.source:
-        return event.label or event.source
-    return _called(event.store, titles)
-
-
-def _terms(event: Granted) -> str:
-    return f" (only if {' and '.join(event.caveats)})" if event.caveats else ""
-
-
-def _exactness(exact: str) -> str:
-    return _EXACT.get(exact, f", at {exact}" if exact else "")
-
-
-def _spaced(word: str) -> str:
-    return f" {word}" if word else ""
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def _size(size: int) -> str:
-    if size < 1000:
-        return _count(size, "byte", "bytes")
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.5:
-            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
-    return f"{value:,.0f} GB"
+            sent, received = amounts.size(event.sent), amounts.size(event.received)
+            talked = f"talked to {event.host} {amounts.often(event.connections)}"
+            return f"{names.who(event.component)} {talked}: {sent} sent, {received} received"

@@ -7,17 +7,19 @@ from databox.kit.clock import Clock
 from databox.kit.http.message import Stream
 from databox.kit.table import Call, Table
 from databox.ledger import permitted
+from databox.ledger.amounts import day_word
 from databox.ledger.bundle import Marks, last_line
 from databox.ledger.chain import Check, Ledger, Wanted
-from databox.ledger.sentences import day_word, sentence
-from databox.ledger.summing import Page, Row, day, page, page_by_day
+from databox.ledger.names import Names
+from databox.ledger.sentences import is_technical, sentence
+from databox.ledger.summing import Page, Row, day, everything, page, page_by_day
 from databox.wire.api import EntryReply, EntryRequest, History, HistoryRow, Verdict
 from databox.wire.errors import BadRequest
-from databox.wire.ledger import Checkpoint, Installed
+from databox.wire.ledger import Checkpoint, Event, Installed
 from databox.wire.names import STORE_SUFFIX
 
 MAX_ROWS = 500
-MAX_TITLES = 1000
+MAX_NAMES = 1000
 _ROWS = 100
 
 
@@ -51,13 +53,17 @@ class LedgerService:
         return EntryReply(last=self._ledger.append(caller, request.events))
 
     def history(self, call: Call) -> History:
-        """A page of entries with their sentences; `by=day` sums up accesses."""
+        """A page of entries with their sentences.
+
+        `by=day` sums up accesses; `technical=0` leaves out what is inner working.
+        """
         asked = call.request.parameters
         found = self._ledger.entries(_wanted(asked))
         limit = _number(asked, "limit", _ROWS, 1, MAX_ROWS)
         zone = _number(asked, "zone", 0, -14 * 60, 14 * 60)
         by_day = _choice(asked, "by", ("entry", "day")) == "day"
-        rows = page_by_day(found, limit, zone) if by_day else page(found, limit)
+        shown = everything if _choice(asked, "technical", ("1", "0")) == "1" else _plain
+        rows = page_by_day(found, limit, zone, shown) if by_day else page(found, limit, shown)
         return self._told(rows, zone, by_day=by_day)
 
     def checkpoint(self, call: Call) -> Checkpoint:
@@ -88,13 +94,15 @@ class LedgerService:
         yield last_line(checkpoint, marks)
 
     def _told(self, found: Page, zone: int, *, by_day: bool) -> History:
-        titles = self._titles()
+        labels = self._ledger.labels(MAX_NAMES)
+        names = Names(titles=self._titles(), sources=labels, zone=zone)
         today = day(self._clock.now(), zone)
 
         def told(row: Row) -> HistoryRow:
             when = day_word(day(row.entry.t, zone), today) if by_day else ""
-            words = sentence(row.entry.event, titles, when, row.times)
-            return HistoryRow(entry=row.entry, sentence=words)
+            words = sentence(row.entry, names, day=when, times=row.times)
+            technical = is_technical(row.entry.event)
+            return HistoryRow(entry=row.entry, sentence=words, technical=technical)
 
         return History(rows=tuple(map(told, found.rows)), next=found.next)
 
@@ -104,9 +112,13 @@ class LedgerService:
         for number, entry in enumerate(self._ledger.entries(Wanted(kind="installed"))):
             if isinstance(entry.event, Installed) and entry.event.title:
                 titles.setdefault(entry.event.component, entry.event.title)
-            if number == MAX_TITLES:
+            if number == MAX_NAMES:
                 break
         return titles
+
+
+def _plain(event: Event) -> bool:
+    return not is_technical(event)
 
 
 def _wanted(asked: Mapping[str, str]) -> Wanted:

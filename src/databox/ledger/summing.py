@@ -4,7 +4,7 @@ A store reports every ten seconds; an app that looks once a second for a day wou
 History with 8,640 lines that say the same.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -14,6 +14,15 @@ from databox.wire.ledger import Access, Entry, Event, Refused, StoreHead, TokenM
 _DAY = 86_400_000
 _SCAN = 5000
 """Entries looked at for one page, so that a page costs a bounded time."""
+
+
+Shown = Callable[[Event], bool]
+"""Whether an entry is to be among the rows."""
+
+
+def everything(event: Event) -> bool:
+    """Show every entry."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +41,22 @@ class Page:
     next: int | None
 
 
-def page(entries: Iterable[Entry], limit: int) -> Page:
+def page(entries: Iterable[Entry], limit: int, shown: Shown = everything) -> Page:
     """The first `limit` entries as they are."""
     rows: list[Row] = []
-    for entry in entries:
-        if len(rows) == limit:
-            return Page(rows, rows[-1].entry.n)
-        rows.append(Row(entry))
+    last = 0
+    for entry in _limited(entries):
+        if entry is None:
+            return Page(rows, last)
+        if shown(entry.event):
+            if len(rows) == limit:
+                return Page(rows, last)
+            rows.append(Row(entry))
+        last = entry.n
     return Page(rows, None)
 
 
-def page_by_day(entries: Iterable[Entry], limit: int, zone: int) -> Page:
+def page_by_day(entries: Iterable[Entry], limit: int, zone: int, shown: Shown = everything) -> Page:
     """Entries with what repeats summed by day. `zone`: minutes east of UTC."""
     rows: list[Row] = []
     places: dict[tuple[object, ...], int] = {}
@@ -54,7 +68,7 @@ def page_by_day(entries: Iterable[Entry], limit: int, zone: int) -> Page:
         key = key and (day(entry.t, zone), *key)
         if key in places:
             rows[places[key]] = _sum(rows[places[key]], entry.event)
-        elif not isinstance(entry.event, StoreHead):
+        elif shown(entry.event) and not isinstance(entry.event, StoreHead):
             if len(rows) == limit:
                 return Page(rows, last)
             if key:

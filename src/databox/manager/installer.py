@@ -339,6 +339,7 @@ def _as_request(grant: api.Grant) -> api.GrantRequest:
         since=grant.since,
         until=grant.until,
         destinations=grant.destinations,
+        label=grant.label,
     )
 
 

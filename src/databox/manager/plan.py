@@ -11,6 +11,7 @@ Rules, in order:
 import json
 from collections.abc import Container, Sequence
 
+from databox.manager import flows
 from databox.wire import api
 from databox.wire.errors import BadRequest
 from databox.wire.manifest import Manifest, SourceAsk
@@ -39,7 +40,8 @@ def grants(
     for choice in choices.sources:
         if choice.store:
             _check(asks[choice.clientid], choice, rows, now)
-            wanted.extend(_source_grants(manifest.name, choice))
+            label = rows[choice.store, choice.source].description
+            wanted.extend(_source_grants(manifest.name, choice, label))
     wanted.extend(_export_grant(manifest.name, choices, now))
     if manifest.databox_type == "driver":
         wanted.append(_own_store(manifest.name))
@@ -62,7 +64,7 @@ def peers(name: str, wanted: Sequence[api.GrantRequest]) -> tuple[str, ...]:
     return ("arbiter", *sorted(targets))
 
 
-def _source_grants(client: str, choice: SourceChoice) -> list[api.GrantRequest]:
+def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.GrantRequest]:
     source = choice.source
     read = api.GrantRequest(
         client=client,
@@ -85,6 +87,7 @@ def _source_grants(client: str, choice: SourceChoice) -> list[api.GrantRequest]:
         exact=choice.exact,
         since=choice.since,
         until=choice.until,
+        label=label,
     )
     if not choice.act:
         return [read]
@@ -96,6 +99,7 @@ def _source_grants(client: str, choice: SourceChoice) -> list[api.GrantRequest]:
         caveats=(_until(choice.until),) if choice.until else (),
         source=source,
         until=choice.until,
+        label=label,
     )
     return [read, act]
 
@@ -141,6 +145,7 @@ def _export_grant(client: str, choices: Choices, now: int) -> list[api.GrantRequ
             caveats=tuple(caveats),
             until=until,
             destinations=destinations,
+            label=", ".join(dict.fromkeys(map(flows.host_of, destinations))),
         )
     ]
 

@@ -158,7 +158,8 @@ class EpochRequest(_Api, frozen=True, kw_only=True):
 class Grant(_Api, frozen=True, kw_only=True):
     """One grant, as the owner sees it. Times in Unix ms.
 
-    `kind`: source, act, export, own (a driver's own store), part (the box itself).
+    `kind`: source, act, export, own (a driver's own store), part (the box itself). `label`: what
+    the source was called, or the hosts, when the grant was made.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Grant(_Api, frozen=True, kw_only=True):
     until: int | None = None
     destinations: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    label: str = ""
     made: int = 0
     ended: int | None = None
     last_used: int | None = None
@@ -196,6 +198,7 @@ class GrantRequest(_Api, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     destinations: tuple[str, ...] = ()
+    label: str = ""
 
 
 class Grants(_Api, frozen=True, kw_only=True):
@@ -434,10 +437,11 @@ class EntryReply(_Api, frozen=True, kw_only=True):
 
 
 class HistoryRow(_Api, frozen=True, kw_only=True):
-    """An entry with its sentence for people."""
+    """An entry with its sentence for people. `technical`: it tells of the box's inner working."""
 
     entry: Entry
     sentence: str
+    technical: bool = False
 
 
 class History(_Api, frozen=True, kw_only=True):

@@ -203,7 +203,8 @@ _ledger_inner = _Lines(service="ledger", right=Right.CALLER, audited=True)
 LEDGER = (
     _ledger.get("history", "/api/history", api.History,
         "The ledger newest first: ?before=&limit=&component=&kind=&since=&until=; by=day "
-        "sums up what repeats, with days of zone= minutes east of UTC"),
+        "sums up what repeats, with days of zone= minutes east of UTC; technical=0 leaves "
+        "out what only concerns the box's inner working"),
     _ledger.get("bundle", "/api/history/bundle", Raw,
         "The whole ledger as JSON lines, checkpoint last"),
     _ledger.get("checkpoint", "/api/history/checkpoint", Checkpoint, "A signed checkpoint of now"),

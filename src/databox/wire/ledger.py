@@ -62,22 +62,31 @@ class Consent(_Entry, tag="consent", frozen=True, kw_only=True):
 
 
 class Granted(_Entry, tag="granted", frozen=True, kw_only=True):
-    """A grant was made: `client` may do these `routes` on `target`, under these caveats."""
+    """A grant was made: `client` may do these `routes` on `target`, under these caveats.
+
+    `kind` and `source` as in the grant; `label`: what was called so then, a source or a place.
+    """
 
     grant: str
     client: str
     target: str
     routes: tuple[str, ...]
     caveats: tuple[str, ...]
+    kind: str = ""
+    source: str = ""
+    label: str = ""
 
 
 class Revoked(_Entry, tag="revoked", frozen=True, kw_only=True):
-    """A grant ended. `why`: by the owner, uninstall, expiry, narrowed."""
+    """A grant ended. `why`: by the owner, uninstall, expiry, narrowed; the rest as it was made."""
 
     grant: str
     client: str
     target: str
     why: str
+    kind: str = ""
+    source: str = ""
+    label: str = ""
 
 
 class TokenMinted(_Entry, tag="token", frozen=True, kw_only=True):

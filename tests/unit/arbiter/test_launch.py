@@ -466,9 +466,11 @@ def test_a_refusal_is_written_down_once_a_minute(world: World) -> None:
     world.clock.advance(60_000)
     world.arbiter.tend()
     first, rest = world.entries(Refused)
-    assert (first.client, first.path, first.why) == (
+    assert (first.client, first.target, first.method, first.path, first.why) == (
         "graph",
-        "/token",
+        "os-store",
+        "GET",
+        "/load/ts",
         "Insufficient route permissions",
     )
     assert rest.count == 4

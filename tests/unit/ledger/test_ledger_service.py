@@ -18,7 +18,7 @@ from databox.ledger.chain import Ledger
 from databox.ledger.service import LedgerService
 from databox.wire import api
 from databox.wire.errors import BadRequest, Denied
-from databox.wire.ledger import Access, Installed, Lifecycle
+from databox.wire.ledger import Access, Installed, Lifecycle, Refused, TokenMinted
 
 KEY = bytes(range(32))
 
@@ -87,14 +87,14 @@ def written(box: Box) -> None:
 def test_history_speaks_in_sentences_with_titles(box: Box) -> None:
     written(box)
     rows = box.history().rows
-    assert rows[0].sentence == "Graph read 10 readings of CPU load"
+    assert rows[0].sentence == "Graph read 10 values of CPU load"
     assert len(rows) == 4
 
 
 def test_history_by_day_sums_up(box: Box) -> None:
     written(box)
     rows = box.history("?by=day").rows
-    assert rows[0].sentence == "Graph read 30 readings of CPU load today"
+    assert rows[0].sentence == "Graph read 30 values of CPU load today"
     assert len(rows) == 2
 
 
@@ -106,8 +106,39 @@ def test_history_goes_on_where_it_ended(box: Box) -> None:
     assert second.next is None
 
 
+def test_history_tells_a_source_by_what_its_driver_calls_it(box: Box) -> None:
+    written(box)
+    refused = Refused(
+        client="graph", target="os-monitor-store", method="GET", path="/load/ts", why="token-path"
+    )
+    box.ledger.append("arbiter", [refused])
+    assert box.history().rows[0].sentence == (
+        "Graph asked for CPU load and was refused: no permission"
+    )
+
+
+def test_history_marks_what_is_technical_and_leaves_it_out_where_asked(box: Box) -> None:
+    written(box)
+    minted = TokenMinted(grant="g1", client="graph", target="a-store", method="GET", path="/x")
+    box.ledger.append("arbiter", [minted])
+    assert [row.technical for row in box.history("?limit=2").rows] == [True, False]
+    for by in ("entry", "day"):
+        plain = box.history(f"?technical=0&by={by}&limit=1")
+        assert [row.entry.event.__class__ for row in plain.rows] == [Access]
+
+
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=x", "limit=501", "before=-1", "since=1e9", "by=week", "zone=900"]
+    "query",
+    [
+        "technical=no",
+        "limit=0",
+        "limit=x",
+        "limit=501",
+        "before=-1",
+        "since=1e9",
+        "by=week",
+        "zone=900",
+    ],
 )
 def test_a_parameter_that_makes_no_sense_is_named(box: Box, query: str) -> None:
     with pytest.raises(BadRequest) as error:

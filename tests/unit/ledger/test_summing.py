@@ -1,7 +1,7 @@
 """One line a day for many equal accesses."""
 
 from databox.ledger.summing import page, page_by_day
-from databox.wire.ledger import Access, Entry, Lifecycle, StoreHead, TokenMinted
+from databox.wire.ledger import Access, Entry, Event, Lifecycle, StoreHead, TokenMinted
 
 HOUR = 3_600_000
 
@@ -72,3 +72,20 @@ def test_a_plain_page_ends_at_its_limit() -> None:
     entries = [other(number, number) for number in (3, 2, 1, 0)]
     assert ([row.entry.n for row in page(entries, 2).rows], page(entries, 2).next) == ([3, 2], 2)
     assert page(entries, 4).next is None
+
+
+def test_what_is_not_shown_takes_no_place_in_a_page() -> None:
+    entries = [access(4, 4), other(3, 3), access(2, 2, "memory"), other(1, 1), other(0, 0)]
+
+    def crashes(event: Event) -> bool:
+        return isinstance(event, Lifecycle)
+
+    for found in (page(entries, 2, crashes), page_by_day(entries, 2, 0, crashes)):
+        assert [row.entry.n for row in found.rows] == [3, 1]
+        assert found.next == 1
+
+
+def test_page_that_finds_little_ends_after_so_many_entries() -> None:
+    entries = [other(number, number) for number in range(6000, 0, -1)]
+    found = page(entries, 10, lambda event: False)
+    assert (found.rows, found.next) == ([], 1001)

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,13 @@ APP = Manifest(
 def chosen(**changes):
     choice = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu", "exact": "PT1M"}
     return Choices(sources=(SourceChoice(**{**choice, **changes}),))
+
+
+def test_grant_keeps_what_its_source_or_its_places_are_called():
+    picked = msgspec.structs.replace(chosen(), exports=(ExportChoice(url=URL, allowed=True),))
+    called = msgspec.structs.replace(row(), description="Processor load")
+    labels = [grant.label for grant in plan.grants(APP, picked, [called], NOW)]
+    assert labels == ["Processor load", "example.test"]
 
 
 def test_a_picked_source_becomes_one_grant_with_its_limits_as_caveats():

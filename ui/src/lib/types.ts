@@ -59,6 +59,7 @@ export interface Grant {
   until: number | null
   destinations: string[]
   caveats: string[]
+  label: string
   made: number
   ended: number | null
   last_used: number | null
@@ -276,6 +277,9 @@ export interface Granted {
   target: string
   routes: string[]
   caveats: string[]
+  kind: string
+  source: string
+  label: string
 }
 
 export interface Revoked {
@@ -284,6 +288,9 @@ export interface Revoked {
   client: string
   target: string
   why: string
+  kind: string
+  source: string
+  label: string
 }
 
 export interface TokenMinted {
@@ -374,6 +381,7 @@ export interface Entry {
 export interface HistoryRow {
   entry: Entry
   sentence: string
+  technical: boolean
 }
 
 export interface History {

@@ -125,7 +125,7 @@ export const history = {
   older: 'Older',
   details: 'Exactly as written',
   more: 'More about it',
-  every: 'Show every single line, not one for each day and source',
+  every: 'Show every single line, also of the inner working, not one for each day and source',
   number: (n: number) => `Line ${n}`,
   proof: 'Has anybody changed it?',
   proofText:
