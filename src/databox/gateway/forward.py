@@ -43,8 +43,11 @@ class Forward:
         store = any_name(request.args["store"], field="store")
         if not store.endswith(STORE_SUFFIX):
             raise NotFound("there is no such store", field="store", found=store)
-        prefix = len(STORES.replace("{store}", store))
-        path, target = request.path[prefix:], request.target[prefix:]
+        prefix = STORES.replace("{store}", store)
+        if not request.target.startswith(prefix):
+            # With an escape in it what is cut off would not be what was checked.
+            raise NotFound("a store's name is written as it is", field="store", found=store)
+        path, target = (text.removeprefix(prefix) for text in (request.path, request.target))
         token = await self._people.token(person, store, request.method, path)
         return await self._pass(request, store, target, token)
 

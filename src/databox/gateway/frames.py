@@ -19,7 +19,7 @@ from databox.kit.clock import Clock
 from databox.kit.http.client import Connection
 from databox.kit.http.message import Request, Response
 from databox.wire.api import Component
-from databox.wire.errors import Denied
+from databox.wire.errors import DataboxError, Denied
 
 TICKET_PATH = "/databox-ticket"
 GUARD_PATH = "/databox-guard.js"
@@ -34,10 +34,10 @@ GUARD = (
     b" { value: undefined, writable: false, configurable: false }); } catch { } }\n"
 )
 
-_DOCTYPE = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<!doctype[^>]*>", re.IGNORECASE | re.DOTALL)
-
 Reach = Callable[[str, str], Awaitable[Connection]]
 """Connects to an app's own web port, by its name and scheme."""
+Still = Callable[[Person], Awaitable[bool]]
+"""Whether a session still holds."""
 
 
 @dataclass(slots=True)
@@ -56,10 +56,11 @@ class Frame:
 class Frames:
     """Opened screens of apps, by the label of their origin."""
 
-    def __init__(self, origins: Origins, clock: Clock, reach: Reach) -> None:
+    def __init__(self, origins: Origins, clock: Clock, reach: Reach, still: Still) -> None:
         self._origins = origins
         self._clock = clock
         self._reach = reach
+        self._still = still
         self._open: dict[str, Frame] = {}
 
     def __contains__(self, label: object) -> bool:
@@ -83,20 +84,12 @@ class Frames:
         self._open[label] = frame
         return label, frame.ticket
 
-    def close(self, app: str) -> None:
-        """Close every screen of an app."""
-        self._open = {k: f for k, f in self._open.items() if f.app != app}
-
-    def close_person(self, person: Person) -> None:
-        """Close every screen that this session opened."""
-        self._open = {k: f for k, f in self._open.items() if f.person.digest != person.digest}
-
     async def serve(self, label: str, request: Request) -> Response:
         """Answer a request to a screen's origin; every answer carries the seal."""
         frame = self._open[label]
         try:
             response = await self._answer(label, frame, request)
-        except Denied as error:
+        except DataboxError as error:
             response = Response(error.status, error.message.encode(), "text/plain; charset=utf-8")
         except (OSError, TimeoutError):
             response = Response(502, b"This app does not answer.", "text/plain; charset=utf-8")
@@ -114,6 +107,8 @@ class Frames:
             raise Denied("open this app from the dashboard")
         if request.headers.get("sec-fetch-dest") == "document":
             raise Denied("open this app from the dashboard")
+        if not await self._still(frame.person):
+            raise Denied("the session that opened this app has ended")
         if request.path == GUARD_PATH:
             return Response(200, GUARD, "text/javascript; charset=utf-8")
         return await self._from_app(label, frame, request)
@@ -130,7 +125,7 @@ class Frames:
         connection = await self._reach(frame.app, frame.scheme)
         try:
             passed = headers.to_app(request.headers, _own_cookies(request))
-            passed["x-databox-user"] = frame.person.user
+            passed |= headers.person(frame.person.user)
             passed["accept-encoding"] = "identity"
             response = await connection.request(
                 request.method, request.target, headers=passed, body=request.body, timeout=30.0
@@ -139,7 +134,7 @@ class Frames:
             connection.close()
         kind = headers.content_type(response.content_type, response.body)
         body = response.body
-        if kind.startswith("text/html"):
+        if kind.startswith(headers.HTML):
             body = with_guard(body)
         extra = [*headers.from_app(response.headers)]
         extra.extend(self._redirect(label, response))
@@ -151,7 +146,10 @@ class Frames:
         target = response.header("location")
         if target is None:
             return []
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return []
         own = parts.netloc in ("", f"{label}.localhost:{self._origins.port}")
         if not own or not parts.path.startswith("/") or parts.path.startswith(("//", "/\\")):
             return []
@@ -165,11 +163,14 @@ class Frames:
 
 
 def with_guard(html: bytes) -> bytes:
-    """Put the guard before any script of the page, after its doctype."""
-    tag = f'<script src="{GUARD_PATH}"></script>'.encode()
-    found = _DOCTYPE.match(html)
-    end = found.end() if found else 0
-    return html[:end] + tag + html[end:]
+    """Put the guard before everything else of the page.
+
+    Nothing of the page is read for it, only whether it speaks of a doctype; then it gets one from
+    us, and the browser skips its own. Whoever looked for the place behind a doctype and comments
+    would have to read comments as a browser does: `<!-->` is a whole one.
+    """
+    doctype = b"<!doctype html>" if b"<!doctype" in html[:1024].lower() else b""
+    return doctype + f'<script src="{GUARD_PATH}"></script>'.encode() + html
 
 
 def _cookie(request: Request, name: str) -> str:

@@ -3,7 +3,9 @@
 The policies and the escapes they were tried against: `docs/security/app-screens.md`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 SHELL_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -20,7 +22,7 @@ FRAME_CSP = (
     "sandbox allow-scripts allow-same-origin allow-forms; webrtc 'block'"
 )
 
-# A document that is not HTML but can carry script gets no script at all.
+# A document that is not HTML but may carry script, as XML and PDF do, gets no script at all.
 SCRIPTLESS_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 
 _NO_SENSORS = ", ".join(
@@ -76,7 +78,15 @@ _TYPES = (
     "application/manifest+json",
 )
 
-_HTML = (b"<!doctype html", b"<html")
+HTML = "text/html"
+_SCRIPTED = (HTML, "text/javascript", "application/javascript")
+"""What may run script: pages, which begin with our guard, and the scripts and workers of pages."""
+_LOOKS_LIKE_HTML = (b"<!doctype html", b"<html")
+
+_KIND = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
+_CHARSET = re.compile(r';\s*charset="?([a-z0-9-]+)"?\s*(?:;|$)')
+# In UTF-16 our guard, which is ASCII, would not be a script.
+_CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -108,7 +118,7 @@ def frame(shell_origin: str, content_type: str, *, inline: bool) -> Headers:
     """
     scripts = " 'unsafe-inline' 'unsafe-eval'" if inline else ""
     policy = FRAME_CSP.format(shell=shell_origin, scripts=scripts)
-    if _scriptable(content_type):
+    if content_type.partition(";")[0] not in _SCRIPTED:
         policy = f"{SCRIPTLESS_CSP}; frame-ancestors {shell_origin}"
     return (
         *_ALWAYS,
@@ -134,17 +144,29 @@ def from_app(headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 def content_type(claimed: str, body: bytes) -> str:
-    """The content type an app may claim; what is not on the list is plain bytes.
+    """The content type an app may claim, written anew; what is not on the list is plain bytes.
 
+    Written anew, because a browser that read it otherwise than we do would run a page without our
+    guard: capitals, a second type behind a comma, a character set in which ASCII is not itself.
     Small servers claim none and leave it to the browser, which may not guess here: so what begins
     as HTML is HTML.
     """
-    if not claimed and body[:256].lstrip().lower().startswith(_HTML):
-        return "text/html; charset=utf-8"
-    kind = claimed.partition(";")[0].strip().lower()
-    if any(kind == known or (known.endswith("/") and kind.startswith(known)) for known in _TYPES):
-        return claimed
-    return "application/octet-stream"
+    if not claimed and body[:256].lstrip().lower().startswith(_LOOKS_LIKE_HTML):
+        return f"{HTML}; charset=utf-8"
+    claimed = claimed.lower()
+    kind = claimed.partition(";")[0].strip()
+    listed = any(kind == each or (each[-1] == "/" and kind.startswith(each)) for each in _TYPES)
+    if not listed or not _KIND.fullmatch(kind):
+        return "application/octet-stream"
+    charset = _CHARSET.search(claimed)
+    if charset is None:
+        return kind
+    return f"{kind}; charset={charset[1] if charset[1] in _CHARSETS else 'utf-8'}"
+
+
+def person(name: str) -> dict[str, str]:
+    """The header that tells an app who is there: percent-encoded, as headers have no alphabet."""
+    return {"x-databox-user": quote(name, safe=" ")}
 
 
 def to_app(headers: Mapping[str, str], cookie: str) -> dict[str, str]:
@@ -164,8 +186,3 @@ def to_app(headers: Mapping[str, str], cookie: str) -> dict[str, str]:
     if cookie:
         passed["cookie"] = cookie
     return passed
-
-
-def _scriptable(content_type_: str) -> bool:
-    kind = content_type_.partition(";")[0].strip().lower()
-    return kind.endswith(("+xml", "/xml")) or kind == "application/pdf"

@@ -72,10 +72,15 @@ class Live:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _guard(self, socket: WebSocket, person: Person) -> None:
-        """Close the connection soon after the session ends."""
-        while await self._people.still(person):  # noqa: ASYNC110 - an ended session sends no event
-            await asyncio.sleep(_CHECK_S)
-        socket.close(1008, "this session has ended")
+        """Close the connection soon after the session ends, or when nobody can tell whether it has.
+
+        The page then comes back, with a new proof.
+        """
+        try:
+            while await self._people.still(person):  # noqa: ASYNC110 - an ended session sends no event
+                await asyncio.sleep(_CHECK_S)
+        finally:
+            socket.close(1008, "this session has ended")
 
     async def _watch(
         self, socket: WebSocket, person: Person, store: str, sources: list[str]

@@ -57,10 +57,11 @@ class People:
             Unauthenticated: as `caller`.
         """
         expected = Expected(method, self._origins.shell + path, session, self._clock.now())
-        key = verify(proof, expected, self._used)
+        proven = verify(proof, expected)
         person = await self._person(hashlib.sha256(session.encode()).hexdigest())
-        if person.thumbprint != key or person.expires <= expected.now:
+        if person.thumbprint != proven.thumbprint or person.expires <= expected.now:
             raise Unauthenticated("this session belongs to another browser", code="proof")
+        self._used.take(proven, expected.now)
         return person
 
     async def still(self, person: Person) -> bool:

@@ -61,12 +61,20 @@ def thumbprint(key: dict[str, str]) -> str:
     return _b64(hashlib.sha256(text.encode()).digest())
 
 
-def verify(proof: str, expected: Expected, used: "Used") -> str:
-    """Check a proof; gives the thumbprint of the key that made it.
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A sound proof: the thumbprint of the key that made it, and the proof's own name."""
+
+    thumbprint: str
+    jti: str
+
+
+def verify(proof: str, expected: Expected) -> Proven:
+    """Check a proof. That its key is the session's, and that it is new, is left to the caller.
 
     Raises:
-        Unauthenticated: malformed, for another request or session, too old, used before, or
-            not signed by the key it shows.
+        Unauthenticated: malformed, for another request or session, too old, or not signed by the
+            key it shows.
     """
     if len(proof) > MAX_PROOF or proof.count(".") != 2:
         raise _refused("is malformed")
@@ -79,23 +87,30 @@ def verify(proof: str, expected: Expected, used: "Used") -> str:
     except (msgspec.MsgspecError, BadRequest, ValueError, InvalidSignature) as error:
         raise _refused("is malformed or not signed by its key") from error
     _check_claims(claims, expected)
-    if not used.first_time(f"{name}:{claims.jti}", expected.now):
-        raise _refused("was used before")
-    return name
+    return Proven(name, claims.jti)
 
 
 class Used:
-    """Remembers proofs for as long as they would be accepted, so each works once."""
+    """Remembers proofs for as long as they would be accepted, so each works once.
+
+    Only for proofs of live sessions: anybody can make sound proofs for a session that is none, and
+    enough of them would shut the owner out.
+    """
 
     def __init__(self, most: int = 20_000) -> None:
         self._seen: dict[str, int] = {}
         self._most = most
 
-    def first_time(self, proof: str, now: int) -> bool:
-        """Whether this proof was not seen within the window; remembers it.
+    def take(self, proven: Proven, now: int) -> None:
+        """Use a proof up.
 
-        When too many are remembered and none is old enough to forget, the answer is no.
+        Raises:
+            Unauthenticated: it was used before, or too many were and none is old enough to forget.
         """
+        if not self._first_time(f"{proven.thumbprint}:{proven.jti}", now):
+            raise _refused("was used before")
+
+    def _first_time(self, proof: str, now: int) -> bool:
         if proof in self._seen:
             return False
         if len(self._seen) >= self._most:

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from databox.gateway.headers import person
 from databox.gateway.people import People
 from databox.kit.control import Control
 from databox.kit.http.client import Connection
@@ -28,9 +29,9 @@ class Screens:
 
     async def view(self, call: Call) -> Response:
         """The views an app shows now; 304 when they are the ones the browser has."""
-        person = await self._people.caller(call.request)
+        caller = await self._people.caller(call.request)
         name = component_name(call.args["name"])
-        screen = await self._ask(name, "GET", VIEW_PATH, b"", person.user)
+        screen = await self._ask(name, "GET", VIEW_PATH, b"", caller.user)
         body = msgspec.json.encode(screen)
         etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
         if call.request.headers.get("if-none-match") == etag:
@@ -39,10 +40,10 @@ class Screens:
 
     async def form(self, call: Call) -> Response:
         """Post a form to its app; the answer is the screen after it."""
-        person = await self._people.caller(call.request)
+        caller = await self._people.caller(call.request)
         name = component_name(call.args["name"])
         body = msgspec.json.encode(call.message)
-        screen = await self._ask(name, "POST", FORM_PATH, body, person.user)
+        screen = await self._ask(name, "POST", FORM_PATH, body, caller.user)
         return Response(200, msgspec.json.encode(screen))
 
     async def _ask(self, name: str, method: str, path: str, body: bytes, user: str) -> Screen:
@@ -51,13 +52,14 @@ class Screens:
             response = await connection.request(
                 method,
                 path,
-                headers={"content-type": "application/json", "x-databox-user": user},
+                headers={"content-type": "application/json", **person(user)},
                 body=body,
                 timeout=_PATIENCE_S,
+                max_body=MAX_SCREEN,
             )
         finally:
             connection.close()
-        if response.status != 200 or len(response.body) > MAX_SCREEN:
+        if response.status != 200:
             raise Unavailable(
                 "the app did not give its screen",
                 code="screen",

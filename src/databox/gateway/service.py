@@ -63,7 +63,7 @@ class Service:
         self._people = people
         self._dialer = dialer
         self._files = Files(WEB)
-        self._frames = Frames(origins, clock, self._reach)
+        self._frames = Frames(origins, clock, self._reach, people.still)
         self._router = self._routes(Entry(box, dialer, people))
 
     def resolve(self, request: Request) -> Route:

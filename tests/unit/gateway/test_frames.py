@@ -1,4 +1,5 @@
 import asyncio
+from urllib.parse import unquote
 
 import pytest
 
@@ -9,6 +10,7 @@ from databox.gateway.people import Person
 from databox.kit.clock import FixedClock
 from databox.kit.http.message import Request, Response
 from databox.wire.api import Component
+from databox.wire.errors import Unavailable
 
 ORIGINS = Origins(8989)
 PERSON = Person("d", "Ana", "owner", "t", 10**15)
@@ -30,6 +32,8 @@ class FakeApp:
 
     async def request(self, method, path, *, headers, body, timeout):  # noqa: ASYNC109 - as the real one
         self.seen.append((method, path, dict(headers), body))
+        if isinstance(self.response, Exception):
+            raise self.response
         return self.response
 
     def close(self):
@@ -42,9 +46,14 @@ def request(path="/", query="", **more):
     return Request("GET", path, query, sent, target, kind="outer")
 
 
-def opened(response):
-    app = FakeApp(response)
-    frames = Frames(ORIGINS, FixedClock(), app.reach)
+def opened(response, signed_in=(True,)):
+    """`signed_in`: what is heard of the session, each time it is asked for; the last for ever."""
+    app, heard = FakeApp(response), list(signed_in)
+
+    async def still(person):
+        return heard.pop(0) if len(heard) > 1 else heard[0]
+
+    frames = Frames(ORIGINS, FixedClock(), app.reach, still)
     label, ticket = frames.open(APP, PERSON)
     return app, frames, label, ticket
 
@@ -143,10 +152,87 @@ def test_the_app_sees_neither_our_cookie_nor_a_secret_header():
     assert "referer" not in seen
 
 
-def test_the_guard_comes_before_any_script_and_after_the_doctype():
-    html = b"<!-- a --><!DOCTYPE html><script>1</script>"
-    assert with_guard(html).startswith(b"<!-- a --><!DOCTYPE html><script src=")
-    assert with_guard(b"<script>1</script>").startswith(b'<script src="/databox-guard.js">')
+GUARDED = b'<script src="/databox-guard.js"></script>'
+
+
+@pytest.mark.parametrize(
+    ("page", "begins"),
+    [
+        (b"<script>1</script>", GUARDED),
+        (b"<!-- a --><!DOCTYPE html><script>1</script>", b"<!doctype html>" + GUARDED),
+        # Each comment here is over sooner than it looks.
+        (b"<!--><script>1</script><!-- --><!doctype html>", b"<!doctype html>" + GUARDED),
+        (b"<!-- --!><script>1</script> --><!doctype html>", b"<!doctype html>" + GUARDED),
+        ("\ufeff<script>1</script>".encode("utf-16"), GUARDED),
+    ],
+)
+def test_the_guard_comes_before_everything_but_our_own_doctype(page, begins):
+    assert with_guard(page) == begins + page
+
+
+def test_a_page_of_comments_costs_no_time():
+    assert with_guard(b"<!---->" * 100_000).startswith(GUARDED)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "given"),
+    [
+        ("Text/HTML", "text/html"),
+        ("TEXT/HTML; Charset=UTF-8", "text/html; charset=utf-8"),
+        ('text/html;charset="windows-1252"', "text/html; charset=windows-1252"),
+        ("text/html; charset=utf-16le", "text/html; charset=utf-8"),
+        ("text/html; charset=unicode", "text/html; charset=utf-8"),
+        ("text/plain;a=b,text/html", "text/plain"),
+        ("text/plain,text/html", "application/octet-stream"),
+        ("multipart/x-mixed-replace", "application/octet-stream"),
+    ],
+)
+def test_no_spelling_of_a_type_gets_a_page_past_the_guard(claimed, given):
+    _, frames, label, ticket = opened(Response(200, b"<p>", claimed))
+    cookie = enter(frames, label, ticket)
+    answer = ask(frames, label, request(cookie=cookie))
+    assert answer.content_type == given
+    assert answer.body.startswith(GUARDED) == given.startswith("text/html")
+
+
+@pytest.mark.parametrize("kind", ["text/xsl", "text/xml", "text/plain", "application/json"])
+def test_only_pages_with_the_guard_may_run_script(kind):
+    _, frames, label, ticket = opened(Response(200, b"<x/>", kind))
+    cookie = enter(frames, label, ticket)
+    policy = dict(ask(frames, label, request(cookie=cookie)).headers)["Content-Security-Policy"]
+    assert "allow-scripts" not in policy
+
+
+def test_a_screen_ends_with_the_session_that_opened_it():
+    app, frames, label, ticket = opened(Response(200, b"hi", "text/html"), (True, False))
+    cookie = enter(frames, label, ticket)
+    assert ask(frames, label, request(cookie=cookie)).status == 200
+    assert ask(frames, label, request(cookie=cookie)).status == 403
+    assert len(app.seen) == 1
+
+
+def test_an_answer_that_does_not_come_is_sealed_too():
+    app, frames, label, ticket = opened(Response(200, b"hi", "text/html"))
+    cookie = enter(frames, label, ticket)
+    app.response = Unavailable("it does not answer")
+    answer = ask(frames, label, request(cookie=cookie))
+    assert answer.status == 503
+    assert "Content-Security-Policy" in dict(answer.headers)
+
+
+def test_an_unreadable_redirect_is_dropped():
+    broken = (("location", "http://[half"),)
+    _, frames, label, ticket = opened(Response(302, b"", "text/html", broken))
+    cookie = enter(frames, label, ticket)
+    assert "Location" not in dict(ask(frames, label, request(cookie=cookie)).headers)
+
+
+@pytest.mark.parametrize("name", ["Ana", "Łukasz", "Анна", "a\r\nx: y"])
+def test_a_name_of_any_alphabet_goes_to_the_app_in_one_header(name):
+    sent = headers.person(name)["x-databox-user"]
+    assert sent.isascii()
+    assert sent.isprintable()
+    assert unquote(sent) == name
 
 
 def test_a_content_type_off_the_list_becomes_plain_bytes():

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from databox.gateway.proof import Expected, Used, jwk_of, thumbprint, verify
+from databox.gateway.proof import Expected, Proven, Used, jwk_of, thumbprint, verify
 from databox.wire.errors import BadRequest, Unauthenticated
 
 NOW = 1_700_000_000_000
@@ -40,7 +40,7 @@ EXPECTED = Expected("GET", URL, "session", NOW)
 
 
 def test_a_sound_proof_names_the_key_that_made_it():
-    assert verify(proof(), EXPECTED, Used()) == thumbprint(jwk_of(KEY.public_key()))
+    assert verify(proof(), EXPECTED) == Proven(thumbprint(jwk_of(KEY.public_key())), "one")
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,22 @@ def test_a_sound_proof_names_the_key_that_made_it():
 )
 def test_a_proof_for_anything_else_is_refused(changes):
     with pytest.raises(Unauthenticated):
-        verify(proof(**changes), EXPECTED, Used())
+        verify(proof(**changes), EXPECTED)
 
 
 def test_a_proof_works_once():
-    used, text = Used(), proof()
-    verify(text, EXPECTED, used)
+    used, proven = Used(), verify(proof(), EXPECTED)
+    used.take(proven, NOW)
     with pytest.raises(Unauthenticated, match="used before"):
-        verify(text, EXPECTED, used)
+        used.take(proven, NOW)
 
 
 def test_a_full_memory_of_proofs_refuses_rather_than_forgets():
-    used = Used(most=1)
-    assert used.first_time("a", NOW)
-    assert not used.first_time("b", NOW + 1000)
-    assert used.first_time("b", NOW + 200_000)
+    used, other = Used(most=1), Proven("key", "b")
+    used.take(Proven("key", "a"), NOW)
+    with pytest.raises(Unauthenticated):
+        used.take(other, NOW + 1000)
+    used.take(other, NOW + 200_000)
 
 
 def test_a_key_of_another_kind_has_no_thumbprint():
@@ -85,7 +86,7 @@ def test_a_key_of_another_kind_has_no_thumbprint():
 @given(st.text(max_size=300))
 def test_garbage_is_refused_and_never_crashes(text):
     with pytest.raises(Unauthenticated):
-        verify(text, EXPECTED, Used())
+        verify(text, EXPECTED)
 
 
 @given(st.integers(0, 400), st.integers(1, 255))
@@ -94,4 +95,4 @@ def test_any_changed_byte_is_refused(at, change):
     at %= len(text)
     broken = text[:at] + bytes([text[at] ^ change]) + text[at + 1 :]
     with pytest.raises((Unauthenticated, UnicodeDecodeError)):
-        verify(broken.decode(), EXPECTED, Used())
+        verify(broken.decode(), EXPECTED)
