@@ -24,7 +24,7 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pytest
 import uvloop
@@ -195,9 +195,14 @@ def stage(request: pytest.FixtureRequest, world: World) -> Iterator[Stage]:
         yield Stage(request.param, world, base)
 
 
-@pytest.fixture(scope="session")
+def _as_long_as_possible(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:
+    # Who is not root cannot come back from the network of its own, and runs nothing else.
+    return "module" if os.geteuid() == 0 else "session"
+
+
+@pytest.fixture(scope=_as_long_as_possible)
 def world() -> Iterator[World]:
-    """The surroundings of all sandboxes, for the whole session."""
+    """The surroundings of all sandboxes. What runs after them has the machine's network again."""
     with _folder() as base, _own_network():
         # As in the box: orphans come to us, so one that nobody reaps is seen.
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
