@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,8 @@ _FORMAT: Final = (
     """,
 )
 
+BATCH_BYTES = 512 * 1024
+"""A reading may be a document of a megabyte: a thousand of those are more than a store may take."""
 MOST_WRITES = 65_536
 """Writes that fit into one group: a reading's number is made of its group's and its place."""
 
@@ -273,21 +276,23 @@ class Reader:
     def readings(
         self, source: str, first: int, last: int, *, last_seq: int = 2**63 - 1, batch: int = 1000
     ) -> Iterator[list[Reading]]:
-        """The readings of a stretch in order of time, in batches, up to the number `last_seq`."""
+        """The readings of a stretch in order of time, in batches, up to the number `last_seq`.
+
+        A batch is over after `batch` readings, or the one with which it passes `BATCH_BYTES`.
+        """
         # Each batch is a query of its own: an open one would keep the log from being emptied.
         t, seq = first, -1
         while True:
-            found = self._rows(
+            found = self._batch(
                 "SELECT t, seq, data FROM reading"
                 " WHERE source = (SELECT id FROM source WHERE name = ?)"
                 " AND (t, seq) > (?, ?) AND t <= ? AND seq <= ? ORDER BY t, seq LIMIT ?",
                 (source, t, seq, last, last_seq, batch),
             )
-            if found:
-                yield [Reading(*row) for row in found]
-                t, seq = found[-1][0], found[-1][1]
-            if len(found) < batch:
+            if not found:
                 return
+            yield found
+            t, seq = found[-1].t, found[-1].seq
 
     def value(self, key: str) -> bytes | None:
         """The value under a key."""
@@ -334,6 +339,17 @@ class Reader:
         """Close this connection."""
         with explained():
             self._connection.close()
+
+    def _batch(self, text: str, values: Sequence[Any]) -> list[Reading]:
+        found: list[Reading] = []
+        size = 0
+        with explained(), closing(self._connection.cursor()) as cursor:
+            for row in cursor.execute(text, values):
+                found.append(Reading(*row))
+                size += len(found[-1].data)
+                if size > BATCH_BYTES:
+                    break
+        return found
 
     def _rows(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return rows(self._connection, text, values)

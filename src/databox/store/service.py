@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from databox.kit import log as lines
@@ -26,6 +27,7 @@ from databox.store.writer import Writer
 from databox.wire import api
 from databox.wire.caveats import Duty
 from databox.wire.endpoints import BY_NAME
+from databox.wire.errors import DataboxError
 from databox.wire.ledger import Event
 
 log = logging.getLogger("databox.store")
@@ -55,10 +57,24 @@ async def serve(control: Control) -> None:
     control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))
     await control.ready()
+    following = asyncio.create_task(_follow(store, dialer))
     await control.run()
+    following.cancel()
     await server.drain()
     await store.close()
     dialer.close()
+
+
+async def _follow(store: "Store", dialer: Dialer) -> None:
+    """Ask the arbiter now and then which grants ended.
+
+    The manager tells at once, but it may fall between the arbiter's commit and telling, and whoever
+    held the grant would keep its token and its subscriptions.
+    """
+    while True:
+        await asyncio.sleep(EVERY)
+        with suppress(DataboxError, OSError):
+            await store.learn(await dialer.call("epoch"))
 
 
 class Store:
@@ -125,6 +141,13 @@ class Store:
         self._reader.close()
         self._file.close()
 
+    async def learn(self, told: api.Epoch) -> None:
+        """End what has ended and was not heard of yet."""
+        fresh = tuple(each for each in told.ended if not self._ended.has_ended(each))
+        if fresh:
+            lines.event(log, logging.WARNING, "endings-untold", store=self._name, count=len(fresh))
+            await self._end(told.epoch, fresh)
+
     def _routes(self) -> Router:
         router = Router()
         table = Table(router, None)
@@ -162,9 +185,12 @@ class Store:
     async def _epoch(self, call: Call) -> None:
         """Grants ended: nothing leaves under them once this is answered."""
         told: api.EpochRequest = call.message
-        self._ended.apply(told.epoch, told.ended)
-        self._answers.subscriptions.end_grants(told.ended)
-        await self._writer.write(NewEndings(told.epoch, told.ended))
+        await self._end(told.epoch, told.ended)
+
+    async def _end(self, epoch: int, ended: tuple[str, ...]) -> None:
+        self._ended.apply(epoch, ended)
+        self._answers.subscriptions.end_grants(ended)
+        await self._writer.write(NewEndings(epoch, ended))
 
     async def _tick(self) -> None:
         now = self.clock.now()

@@ -24,6 +24,7 @@ from databox.kit.http.message import Request, Response
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
 from databox.kit.secret import Secret
+from databox.store import service
 from databox.store.service import serve
 from databox.wire import api
 from databox.wire.control import Connect, Done, FromPart, Listener, Ready, Stop
@@ -74,6 +75,7 @@ class Box:
         self.arbiter_is_there = asyncio.Event()
         self.arbiter_is_there.set()
         self.asked: list[str] = []
+        self.ended: tuple[str, ...] = ("over",)
         self.authority = Server(self._routes())
         asyncio.get_running_loop().add_reader(self.channel, self._read)
 
@@ -112,7 +114,7 @@ class Box:
 
     def _epoch(self, _: Request) -> Response:
         self.asked.append("epoch")
-        return Response(200, msgspec.json.encode(api.Epoch(epoch=1, ended=("over",), now=0)))
+        return Response(200, msgspec.json.encode(api.Epoch(epoch=1, ended=self.ended, now=0)))
 
     def _entries(self, request: Request) -> Response:
         self.ledger += msgspec.json.decode(request.body, type=api.EntryRequest).events
@@ -178,6 +180,24 @@ def test_it_asks_for_its_secret_and_epoch_before_it_answers(tmp_path: Path) -> N
         path = box.pair(APP)
         assert json.loads((await ask(path)).body) == []
         assert (await ask(path, grant="over")).status == 401
+
+    play(tmp_path, story)
+
+
+def test_it_hears_of_an_ending_that_nobody_lived_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "EVERY", 0.05)
+
+    async def story(box: Box) -> None:
+        await box.ready.wait()
+        path = box.pair(APP)
+        assert (await ask(path)).status == 200
+        box.ended = ("over", "g1")
+        async with asyncio.timeout(5):
+            while (await ask(path)).status == 200:
+                await asyncio.sleep(0.05)
+        assert (await ask(path)).status == 401
 
     play(tmp_path, story)
 

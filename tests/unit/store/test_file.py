@@ -8,6 +8,7 @@ import pytest
 from databox.store import audit
 from databox.store.audit import ROWS_A_PACK, broken_at
 from databox.store.file import (
+    BATCH_BYTES,
     NewEndings,
     NewItem,
     NewReading,
@@ -46,6 +47,15 @@ def test_a_batch_boundary_between_equal_times_loses_nothing(path: Path) -> None:
     file = StoreFile(path, KEY)
     file.commit({}, [NewReading("load", 5, b"0") for _ in range(10)], 0)
     assert len(times(file)) == 10
+
+
+def test_a_batch_of_large_readings_is_bounded_by_their_size(path: Path) -> None:
+    file = StoreFile(path, KEY)
+    large = b"0" * (BATCH_BYTES // 2)
+    file.commit({}, [NewReading("load", t, large) for t in range(9)], 0)
+    batches = list(file.reader().readings("load", 0, 100))
+    assert max(map(len, batches)) == 3
+    assert [each.t for batch in batches for each in batch] == list(range(9))
 
 
 def test_readings_that_come_while_an_answer_is_sent_stay_out(path: Path) -> None:
