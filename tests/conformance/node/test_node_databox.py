@@ -150,7 +150,7 @@ def test_export_longpoll_answers_that_it_is_pending(results: Results) -> None:
 
 
 def test_export_longpoll_to_another_place_is_refused(results: Results) -> None:
-    assert "gave" not in results["export.other"]
+    assert refused(results, "export.other") == "Invalid API key/token"
 
 
 def test_export_queue_never_was_there(results: Results) -> None:
