@@ -1,9 +1,12 @@
 """A part that echoes what its callers send, and tells about its walls when asked."""
 
 import asyncio
+import json
 import os
 import socket
 from pathlib import Path
+
+from attempts import attempts
 
 from databox.kit.control import Control
 from databox.wire.control import Listener, Unlisten
@@ -16,7 +19,13 @@ async def serve(control: Control) -> None:
     async def listen(listener: Listener, sock: socket.socket) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while line := await reader.readline():
-                answer = _walls() if line == b"walls\n" else line.decode().strip()
+                match line:
+                    case b"walls\n":
+                        answer = _walls()
+                    case b"attempts\n":
+                        answer = json.dumps(attempts())
+                    case _:
+                        answer = line.decode().strip()
                 writer.write(f"{control.part} to {listener.caller}: {answer}\n".encode())
             writer.close()
 

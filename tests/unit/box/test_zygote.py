@@ -5,14 +5,13 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from databox.box import kernel
 from databox.box.birth import Birth, Shared
 from databox.box.forks import Zygote
 from databox.box.zygote import folders_of
@@ -21,23 +20,6 @@ from databox.wire.errors import Unavailable
 
 PR_SET_CHILD_SUBREAPER_OFF = 0
 UID = 50_001
-
-
-@pytest.fixture
-def adoptive(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    yield
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER_OFF)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    for name in ("data", "root"):
-        (tmp_path / name).mkdir()
-    if os.geteuid() == 0:
-        os.chown(tmp_path / "data", UID, UID)
-    return tmp_path
 
 
 class Echo:
