@@ -158,15 +158,15 @@ class Component:
         return self.development.send("demo", "POST", path, self.token("POST", path), body)
 
 
-def start(*words: str) -> subprocess.Popen[str]:
-    """`databox dev` with these words."""
-    return subprocess.Popen(
-        (sys.executable, "-m", "databox.cli", "dev", *words),
-        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/nonexistent"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def command(*words: str) -> dict[str, Any]:
+    """How `databox dev` is started with these words, for `subprocess`."""
+    return {
+        "args": (sys.executable, "-m", "databox.cli", "dev", *words),
+        "env": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/nonexistent"},
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
 
 
 @contextmanager
@@ -176,7 +176,8 @@ def development(folder: Path) -> Iterator[Development]:
     key_file.touch(mode=0o600)
     key_file.write_text(CM_KEY)
     stores = [word for name in STORES for word in ("--store", f"{name}=127.0.0.1:0")]
-    process = start("--arbiter", "127.0.0.1:0", *stores, "--cm-key-file", str(key_file))
+    words = ("--arbiter", "127.0.0.1:0", *stores, "--cm-key-file", str(key_file))
+    process = subprocess.Popen(**command(*words))
     assert process.stdout is not None
     said = "".join(process.stdout.readline() for _ in range(len(STORES) + 2))
     places = re.findall(r"https://(\S+):(\d+) is at", said)

@@ -2,10 +2,11 @@
 
 import base64
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conformance.dev.development import CM_KEY, STORES, Development, start
+from tests.conformance.dev.development import CM_KEY, STORES, Development, command
 
 
 @pytest.fixture
@@ -17,12 +18,11 @@ def key_file(tmp_path: Path) -> Path:
 
 
 def refusal(arbiter: str, *words: str) -> str:
-    process = start("--arbiter", arbiter, *words)
-    said, complaints = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert "https://" not in said
-    assert "Traceback" not in complaints
-    return complaints
+    done = subprocess.run(**command("--arbiter", arbiter, *words), timeout=20, check=False)
+    assert done.returncode == 1
+    assert "https://" not in done.stdout
+    assert "Traceback" not in done.stderr
+    return str(done.stderr)
 
 
 def test_certificates_are_checked_against_the_printed_authority(dev: Development) -> None:
