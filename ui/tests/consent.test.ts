@@ -16,7 +16,7 @@ const ask = (more: Partial<AskRow> = {}): AskRow => ({
 const screen = (more: Partial<ConsentScreen> = {}): ConsentScreen => ({
   name: 'counter', title: 'Counter', kind: 'app', version: '1', maker: '', package: 'p', signature: '',
   purpose: '', headline: '', leaves: false, asks: [ask()],
-  exports: [{ url: 'https://a.test/x', host: 'a.test', description: '', what: '', reply: false }],
+  exports: [{ url: 'https://a.test/x', host: 'a.test', description: '', what: '', reply: false, current: null }],
   outside: [], provides: [], notes: [], pages: false, installed: false, ...more,
 })
 
@@ -63,17 +63,16 @@ test('an app that asks for nothing old is offered nothing old', () => {
 
 test('changing an app keeps what was agreed, also its end', () => {
   const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'PT1M', since: 5, until: 9, act: false }
-  const installed = screen({ installed: true, asks: [ask({ current })] })
-  const answers = firstAnswers(installed, ['https://a.test/x'])
+  const sending = { url: 'https://a.test/x', allowed: true, until: 11 }
+  const exports = [{ ...screen().exports[0]!, current: sending }]
+  const installed = screen({ installed: true, asks: [ask({ current })], exports })
+  const answers = firstAnswers(installed)
   expect(answers.untilDays).toBe(KEEP)
-  expect(choices(installed, answers, NOW, 11)).toEqual({
-    sources: [current],
-    exports: [{ url: 'https://a.test/x', allowed: true, until: 11 }],
-  })
+  expect(choices(installed, answers, NOW)).toEqual({ sources: [current], exports: [sending] })
 })
 
 test('an app whose access was stopped has nothing picked', () => {
-  const installed = screen({ installed: true, asks: [ask({ current: { clientid: 'TICK', store: '' } })] })
+  const installed = screen({ installed: true, asks: [ask({ current: null })] })
   expect(firstAnswers(installed).asks[0]?.picked).toBe(-1)
 })
 

@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Iterable
 
 import msgspec
 
@@ -93,23 +92,11 @@ def find_ask(screen: api.ConsentScreen, clientid: str) -> api.AskRow:
     )
 
 
-def present_choices(screen: api.ConsentScreen, grants: Iterable[api.Grant], now: int) -> Choices:
+def present_choices(screen: api.ConsentScreen) -> Choices:
     """What an installed component may do now, as choices: the base for a change of one of them."""
-    given = [msgspec.convert(ask.current, SourceChoice) for ask in screen.asks if ask.current]
-    ends = {
-        url: grant.until
-        for grant in grants
-        if grant.client == screen.name and grant.kind == "export" and grant.ended is None
-        for url in grant.destinations
-    }
-    exports = [
-        ExportChoice(url=row.url, allowed=True, until=ends[row.url])
-        for row in screen.exports
-        if row.url in ends
-    ]
     return Choices(
-        sources=tuple(c for c in given if c.store and _lasts(c.until, now)),
-        exports=tuple(c for c in exports if _lasts(c.until, now)),
+        sources=tuple(ask.current for ask in screen.asks if ask.current),
+        exports=tuple(row.current for row in screen.exports if row.current),
     )
 
 
@@ -136,10 +123,6 @@ def still_asked(choices: Choices, screen: api.ConsentScreen) -> Choices:
         ),
         exports=tuple(c for c in choices.exports if c.url in urls),
     )
-
-
-def _lasts(end: int | None, now: int) -> bool:
-    return end is None or end > now
 
 
 def _fits(choice: SourceChoice, ask: api.AskRow) -> bool:

@@ -4,13 +4,11 @@ import argparse
 import time
 from pathlib import Path
 
-import msgspec
-
 from databox.cli import choosing, consent
 from databox.cli.client import Client, operator
 from databox.wire import api
 from databox.wire.errors import BadRequest, NotFound
-from databox.wire.sla import Choices, SourceChoice
+from databox.wire.sla import Choices
 
 
 def grant(home: Path, words: argparse.Namespace) -> int:
@@ -28,8 +26,7 @@ def grant(home: Path, words: argparse.Namespace) -> int:
     client = Client(operator(home))
     screen: api.ConsentScreen = client.call("component-consent", name=words.app)
     now = int(time.time() * 1000)
-    present = choosing.present_choices(screen, client.call("grants").grants, now)
-    choices = _changed(words, screen, present, now)
+    choices = _changed(words, screen, choosing.present_choices(screen), now)
     text = consent.text(screen, choices)
     client.call(
         "choices",
@@ -84,11 +81,7 @@ def revoke(home: Path, app: str, what: str | None) -> int:
 def _places(client: Client, app: str, clientid: str) -> frozenset[tuple[str, str]]:
     """Which source now answers the ask of this name, if there is such an ask."""
     screen: api.ConsentScreen = client.call("component-consent", name=app)
-    given = [
-        msgspec.convert(ask.current, SourceChoice)
-        for ask in screen.asks
-        if ask.clientid == clientid and ask.current
-    ]
+    given = [ask.current for ask in screen.asks if ask.clientid == clientid and ask.current]
     return frozenset((choice.store, choice.source) for choice in given)
 
 

@@ -65,9 +65,7 @@ def _again(client: Client, file: Path, old: api.ConsentScreen) -> api.ConsentScr
         choices = Choices()
         with contextlib.suppress(NotFound):
             present: api.ConsentScreen = client.call("component-consent", name=old.name)
-            grants = client.call("grants").grants
-            kept = choosing.present_choices(present, grants, int(time.time() * 1000))
-            choices = choosing.still_asked(kept, new)
+            choices = choosing.still_asked(choosing.present_choices(present), new)
             _remove(client, old.name, keep=new.name == old.name)
         _install(client, new, choices)
     except DataboxError as error:

@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from databox.manager import flows
 from databox.wire import api
 from databox.wire.manifest import ExportAsk, Manifest, SourceAsk
-from databox.wire.sla import Choices
+from databox.wire.sla import Choices, ExportChoice, SourceChoice
+
+Choice = TypeVar("Choice", SourceChoice, ExportChoice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the box knows when the screen is made."""
+    """What the box knows when the screen is made. `now`: Unix ms."""
 
     sources: Sequence[api.SourceRow]
     offers: Sequence[tuple[api.Offer, Manifest]]
     manifests: Mapping[str, Manifest]
     choices: Mapping[str, Choices]
+    now: int
 
 
 def offer(manifest: Manifest, *, signer: str, installed: bool) -> api.Offer:
@@ -61,7 +65,7 @@ def screen(manifest: Manifest, package: str, signer: str, known: Known) -> api.C
         headline=flows.headline(dict.fromkeys(places)),
         leaves=bool(places),
         asks=tuple(_ask(ask, known, current) for ask in manifest.datasources),
-        exports=tuple(_export(ask) for ask in manifest.export_whitelist),
+        exports=tuple(_export(ask, known, current) for ask in manifest.export_whitelist),
         outside=outside,
         provides=tuple(offer.description or offer.type for offer in manifest.provides),
         notes=_notes(manifest, known),
@@ -71,7 +75,7 @@ def screen(manifest: Manifest, package: str, signer: str, known: Known) -> api.C
 
 
 def _ask(ask: SourceAsk, known: Known, current: Choices) -> api.AskRow:
-    given = next((c for c in current.sources if c.clientid == ask.clientid), None)
+    given = next((c for c in current.sources if c.clientid == ask.clientid and c.store), None)
     return api.AskRow(
         clientid=ask.clientid,
         type=ask.type,
@@ -86,18 +90,26 @@ def _ask(ask: SourceAsk, known: Known, current: Choices) -> api.AskRow:
             for tile, manifest in known.offers
             if any(provided.type == ask.type for provided in manifest.provides)
         ),
-        current=given,
+        current=_in_force(given, known.now),
     )
 
 
-def _export(ask: ExportAsk) -> api.ExportRow:
+def _export(ask: ExportAsk, known: Known, current: Choices) -> api.ExportRow:
+    given = next((c for c in current.exports if c.url == ask.url and c.allowed), None)
     return api.ExportRow(
         url=ask.url,
         host=flows.host_of(ask.url),
         description=ask.description,
         what=ask.what,
         reply=ask.reply,
+        current=_in_force(given, known.now),
     )
+
+
+def _in_force(choice: Choice | None, now: int) -> Choice | None:
+    """The choice, unless its time is over: what has ended is not agreed to again by itself."""
+    over = choice is not None and choice.until is not None and choice.until <= now
+    return None if over else choice
 
 
 def _by_acting(manifest: Manifest, known: Known) -> list[flows.Reach]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from databox.kit.clock import SystemClock
+from databox.kit.clock import Clock, SystemClock
 from databox.kit.control import Control
 from databox.kit.database import open_database
 from databox.kit.dialer import Dialer
@@ -46,6 +46,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
         sources=sources,
         peers=peers,
         box=box,
+        clock=clock,
     )
     server = Server(service.router(guard))
     box.on_listener(lambda listener, sock: server.serve_listener(sock, listener.caller, "plain"))
@@ -69,6 +70,7 @@ class Service:
         sources: SourceBook,
         peers: Peers,
         box: Control,
+        clock: Clock,
     ) -> None:
         self._state = state
         self._shelf = shelf
@@ -76,6 +78,7 @@ class Service:
         self._sources = sources
         self._peers = peers
         self._box = box
+        self._clock = clock
         self._heard: dict[str, control.InstanceState] = {}
 
     def router(self, guard: Guard) -> Router:
@@ -217,6 +220,7 @@ class Service:
             ],
             manifests={each.name: each.manifest for each in installed},
             choices={each.name: each.choices for each in installed},
+            now=self._clock.now(),
         )
         return consent.screen(package.manifest, package.digest, package.signer, known)
 

@@ -1,13 +1,13 @@
 """Messages of the box's own HTTP interfaces, the public one and those between parts."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from databox.wire import views
 from databox.wire.ledger import Checkpoint, Entry, Event
 from databox.wire.manifest import Manifest
-from databox.wire.sla import Choices
+from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
 
 class _Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -259,7 +259,10 @@ class Sources(_Api, frozen=True, kw_only=True):
 
 
 class AskRow(_Api, frozen=True, kw_only=True):
-    """One ask of the consent screen: candidates to pick, and drivers that would provide one."""
+    """One ask of the consent screen: candidates to pick, and drivers that would provide one.
+
+    `current`: the answer in force, None where nothing is allowed or its time is over.
+    """
 
     clientid: str
     type: str
@@ -270,17 +273,18 @@ class AskRow(_Api, frozen=True, kw_only=True):
     act: bool
     candidates: tuple[SourceRow, ...]
     providers: tuple[Offer, ...]
-    current: Any = None
+    current: SourceChoice | None = None
 
 
 class ExportRow(_Api, frozen=True, kw_only=True):
-    """One destination of the consent screen. `host` is computed from the URL."""
+    """One destination of the consent screen. `host`: of the URL; `current`: as in an ask."""
 
     url: str
     host: str
     description: str
     what: str
     reply: bool
+    current: ExportChoice | None = None
 
 
 class ConsentScreen(_Api, frozen=True, kw_only=True):

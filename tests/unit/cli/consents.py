@@ -1,10 +1,9 @@
 """A consent screen and grants, as the box would show them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from databox.wire import api
-from databox.wire.sla import SourceChoice
+from databox.wire.sla import ExportChoice, SourceChoice
 
 LOAD = api.SourceRow(
     store="os-monitor-store",
@@ -68,7 +67,12 @@ def grant(**fields: Any) -> api.Grant:
     return api.Grant(**(plain | fields))
 
 
-def asking(current: Mapping[str, object]) -> api.AskRow:
+def sending(current: ExportChoice) -> api.ExportRow:
+    host = "out.example"
+    return api.ExportRow(url=URL, host=host, description="", what="", reply=False, current=current)
+
+
+def asking(current: SourceChoice) -> api.AskRow:
     return api.AskRow(
         clientid=ASK.clientid,
         type=ASK.type,

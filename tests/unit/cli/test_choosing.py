@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.cli.consents import ASK, NOW, PICKED, URL, asking, grant, screen
+from tests.unit.cli.consents import ASK, NOW, PICKED, URL, asking, screen, sending
 
 from databox.cli import choosing, consent
 from databox.wire.errors import BadRequest
@@ -50,19 +50,13 @@ def test_an_unknown_ask_is_refused_and_the_known_ones_are_named() -> None:
 
 
 def test_present_choices_are_those_in_force() -> None:
-    current = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
-    shown = screen(asks=(asking(current),))
-    ended = grant(id="2", destinations=(URL,), ended=NOW - 1)
-    found = choosing.present_choices(shown, [grant(destinations=(URL,), until=NOW + 1), ended], NOW)
-    assert found == Choices(
-        sources=(PICKED,), exports=(ExportChoice(url=URL, allowed=True, until=NOW + 1),)
-    )
+    allowed = ExportChoice(url=URL, allowed=True, until=NOW + 1)
+    shown = screen(asks=(asking(PICKED),), exports=(sending(allowed),))
+    assert choosing.present_choices(shown) == Choices(sources=(PICKED,), exports=(allowed,))
 
 
-def test_a_permission_whose_time_is_over_is_not_given_again() -> None:
-    current = {"clientid": "LOAD", "store": "a-store", "source": "b", "until": NOW - 1}
-    found = choosing.present_choices(screen(asks=(asking(current),)), [], NOW)
-    assert found == Choices()
+def test_what_is_not_allowed_is_no_present_choice() -> None:
+    assert choosing.present_choices(screen()) == Choices()
 
 
 def test_a_new_answer_takes_the_place_of_the_old_one() -> None:

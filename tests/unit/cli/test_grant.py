@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.consents import URL, asking, grant, screen
+from tests.unit.cli.consents import PICKED, URL, asking, grant, screen
 from tests.unit.cli.pretended import PretendedClient, pretend
 
 from databox.cli import grant as verbs
@@ -10,7 +10,6 @@ from databox.wire import api
 from databox.wire.errors import BadRequest, NotFound
 
 HOME = Path("/nowhere")
-CURRENT = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
 SOURCE = grant(id="7", target="os-monitor-store", kind="source", source="cpu-load")
 EXPORT = grant(id="8", destinations=(URL,))
 
@@ -42,7 +41,7 @@ def test_the_line_of_the_reference_gives_one_permission(
 
 
 def test_the_other_permissions_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = box(monkeypatch, SOURCE, asks=(asking(CURRENT),))
+    client = box(monkeypatch, SOURCE, asks=(asking(PICKED),))
     allow("--export", URL, "--until", "never")
     [request] = client.messages("choices")
     assert [choice.clientid for choice in request.choices.sources] == ["LOAD"]
@@ -71,7 +70,7 @@ def test_an_address_that_is_not_asked_for_is_refused_with_those_that_are(
 def test_a_source_is_revoked_by_its_ask_or_its_place(
     monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    client = box(monkeypatch, SOURCE, EXPORT, asks=(asking(CURRENT),))
+    client = box(monkeypatch, SOURCE, EXPORT, asks=(asking(PICKED),))
     verbs.revoke(HOME, "graph", what)
     assert client.messages("stop-access") == [api.StopAccessRequest(grant="7")]
 

@@ -12,7 +12,6 @@ from databox.wire.errors import BadRequest, Conflict, NotFound
 from databox.wire.sla import Choices
 
 HOME = Path("/nowhere")
-CURRENT = {"clientid": "LOAD", "store": "os-monitor-store", "source": "cpu-load"}
 
 
 @pytest.fixture
@@ -26,8 +25,7 @@ def box(monkeypatch: pytest.MonkeyPatch, **answers: object) -> PretendedClient:
     plain = {
         "upload": api.UploadReply(package="d1", name="graph"),
         "package": screen(installed=False),
-        "component-consent": screen(asks=(asking(CURRENT),)),
-        "grants": api.Grants(grants=()),
+        "component-consent": screen(asks=(asking(PICKED),)),
     }
     return pretend(monkeypatch, run, plain | {k.replace("_", "-"): v for k, v in answers.items()})
 

@@ -39,14 +39,14 @@ export interface Answers {
  * What is chosen before the owner touches anything: a source only if it is the only one and the
  * app needs it, no more history than a careful app asks for, nothing to send, nothing to do.
  */
-export function firstAnswers(screen: ConsentScreen, sending: readonly string[] = []): Answers {
-  const asks = screen.asks.map((ask) => {
-    const now = ask.current as SourceChoice | null
-    return now?.store ? answerNow(ask, now) : firstAnswer(ask, screen.installed)
-  })
+export function firstAnswers(screen: ConsentScreen): Answers {
+  const asks = screen.asks.map((ask) =>
+    ask.current ? answerNow(ask, ask.current) : firstAnswer(ask, screen.installed),
+  )
+  const sending = screen.exports.filter(({ current }) => current)
   return {
     asks,
-    exports: screen.exports.map(({ url }) => url).filter((url) => sending.includes(url)),
+    exports: sending.map(({ url }) => url),
     untilDays: asks.some(({ now }) => now) || sending.length ? KEEP : DEFAULT_UNTIL_DAYS,
   }
 }
@@ -93,12 +93,7 @@ export function lacking(screen: ConsentScreen, answers: Answers): AskRow[] {
   return screen.asks.filter((ask, index) => ask.required && (answers.asks[index]?.picked ?? -1) < 0)
 }
 
-export function choices(
-  screen: ConsentScreen,
-  answers: Answers,
-  now: number,
-  sendingUntil: number | null = null,
-): Choices {
+export function choices(screen: ConsentScreen, answers: Answers, now: number): Choices {
   return {
     sources: screen.asks.flatMap((ask, index) => {
       const answer = answers.asks[index]
@@ -117,9 +112,9 @@ export function choices(
         },
       ]
     }),
-    exports: screen.exports.map(({ url }) => {
+    exports: screen.exports.map(({ url, current }) => {
       const allowed = answers.exports.includes(url)
-      return { url, allowed, until: allowed ? untilOf(answers, now, sendingUntil) : null }
+      return { url, allowed, until: allowed ? untilOf(answers, now, current?.until) : null }
     }),
   }
 }

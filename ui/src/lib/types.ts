@@ -101,6 +101,16 @@ export interface Sources {
   sources: SourceRow[]
 }
 
+export interface SourceChoice {
+  clientid: string
+  store?: string
+  source?: string
+  exact?: string
+  since?: number | null
+  until?: number | null
+  act?: boolean
+}
+
 export interface AskRow {
   clientid: string
   type: string
@@ -111,7 +121,13 @@ export interface AskRow {
   act: boolean
   candidates: SourceRow[]
   providers: Offer[]
-  current: unknown
+  current: SourceChoice | null
+}
+
+export interface ExportChoice {
+  url: string
+  allowed?: boolean
+  until?: number | null
 }
 
 export interface ExportRow {
@@ -120,6 +136,7 @@ export interface ExportRow {
   description: string
   what: string
   reply: boolean
+  current: ExportChoice | null
 }
 
 export interface ConsentScreen {
@@ -140,22 +157,6 @@ export interface ConsentScreen {
   notes: string[]
   pages: boolean
   installed: boolean
-}
-
-export interface SourceChoice {
-  clientid: string
-  store?: string
-  source?: string
-  exact?: string
-  since?: number | null
-  until?: number | null
-  act?: boolean
-}
-
-export interface ExportChoice {
-  url: string
-  allowed?: boolean
-  until?: number | null
 }
 
 export interface Choices {

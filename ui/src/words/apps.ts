@@ -89,10 +89,10 @@ export const screen = {
 export const consent = {
   says: (maker: string) => (maker ? `${maker} says` : 'Its maker says'),
   stays: 'Stays on your box',
-  sends: (hosts: string) => `Sends to ${hosts}`,
+  sends: (hosts: string) => `With these choices it may send to ${hosts}.`,
   staysMeans: 'Nothing that it sees can leave.',
   sendsMeans: 'Only to the places that you switch on below.',
-  staysNow: 'With these choices it stays on your box.',
+  staysNow: 'Only if you allow it below. With these choices it stays on your box.',
   outside: (hosts: string) => `To fetch its data it talks to ${hosts}.`,
   version: (version: string) => `Version ${version}`,
   see: 'What it may see',
