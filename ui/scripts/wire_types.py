@@ -24,6 +24,7 @@ ROOTS: tuple[type, ...] = (
     api.ProofRequest,
     api.SessionOwner,
     api.Grants,
+    api.LogReply,
     api.Offers,
     api.Sources,
     api.ConsentScreen,

@@ -83,7 +83,7 @@ test('the agreement says every line of it, also what was refused', () => {
   expect(text.split('\n')).toEqual([
     'Install Counter 1.',
     expect.stringMatching(/^May see Ticks of wall: Every value, values since .*, until .*\. Why: to count$/),
-    'May not see: tock.',
+    'May not see: Tock.',
     'May not send to https://a.test/x.',
   ])
 })

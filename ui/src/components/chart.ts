@@ -8,6 +8,18 @@ export interface Drawn {
 
 const SERIES = ['--series-1', '--series-2', '--series-3', '--series-4']
 
+const MINUTE = 60
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** Between ticks: never less than a second, for which no two labels would differ. */
+const STEPS_S = [
+  ...[1, 5, 10, 15, 30],
+  ...[1, 5, 10, 15, 30].map((minutes) => minutes * MINUTE),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR),
+  ...[1, 2, 4, 7, 14, 28, 90, 365].map((days) => days * DAY),
+]
+
 /** Colours as the present theme resolves them: a canvas cannot follow `light-dark()` by itself. */
 export function colour(element: Element, token: string): string {
   const probe = document.createElement('span')
@@ -35,11 +47,13 @@ export function makeChart(
   const options: uPlot.Options = {
     width: Math.max(element.clientWidth, 200),
     height: Math.max(element.clientHeight, 120),
+    // Half a label to the right of the last tick.
+    padding: [null, 28, null, null],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 8 } },
     scales: { x: { time: true } },
     axes: [
-      { ...axis, space: 72, size: 30, values: (_plot, ticks, _axis, _space, step) => ticks.map(clock(step)) },
+      { ...axis, space: 72, size: 30, incrs: STEPS_S, values: (_plot, ticks, _axis, _space, step) => ticks.map(clock(step)) },
       { ...axis, size: 64, values: (_plot, ticks) => ticks.map((tick) => tell(tick, unitOf(drawn))) },
     ],
     series: [
@@ -60,9 +74,9 @@ export function makeChart(
 /** Times on the axis: seconds only where the ticks need them, dates where they are days apart. */
 function clock(step: number): (tick: number) => string {
   const style: Intl.DateTimeFormatOptions =
-    step >= 86_400
+    step >= DAY
       ? { day: 'numeric', month: 'short' }
-      : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...(step < 60 && { second: '2-digit' }) }
+      : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...(step < MINUTE && { second: '2-digit' }) }
   const format = new Intl.DateTimeFormat(undefined, style)
   return (tick) => format.format(tick * 1000)
 }

@@ -23,6 +23,7 @@ export const box = {
     api.get<wire.ConsentScreen>(`/api/components/${path(name)}/consent`),
   choose: (request: wire.GrantMoreRequest) =>
     api.post<wire.Component>(`/api/components/${path(request.component)}/choices`, request),
+  log: (name: string) => api.get<wire.LogReply>(`/api/components/${path(name)}/log`),
   restart: (name: string) => api.post<wire.Component>(`/api/components/${path(name)}/restart`),
   uninstall: (name: string, keep: boolean) =>
     api.post(`/api/components/${path(name)}/uninstall`, { keep }),

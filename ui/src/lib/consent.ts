@@ -1,7 +1,7 @@
 /** The consent screen's decisions: from the owner's answers to what is sent and written down. */
 import { words } from '../words'
 import { date, dateTime } from './format'
-import { sourceName } from './names'
+import { askName, sourceName } from './names'
 import type { AskRow, Choices, ConsentScreen, SourceChoice, SourceRow } from './types'
 
 const DAY_MS = 86_400_000
@@ -147,7 +147,7 @@ export function agreement(screen: ConsentScreen, answers: Answers, agreed: Choic
     const choice = agreed.sources?.[index]
     const source = answer && pickedSource(ask, answer)
     if (!choice || !source) {
-      lines.push(told.refused(ask.type))
+      lines.push(told.refused(askName(ask)))
       return
     }
     const exact = words.exactness[choice.exact ?? 'raw']?.name ?? choice.exact ?? ''

@@ -21,12 +21,18 @@ export class Live {
   readonly #api: Api
   readonly #heard = new Map<string, Set<Hear>>()
   #socket: WebSocket | null = null
+  #connected = false
   /** What the present connection was opened for: the box takes one list for each. */
   #asked = new Set<string>()
   #wait = FIRST_WAIT_MS
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Told whether values can come now. */
   onState: (connected: boolean) => void = () => undefined
+
+  /** Whether values can come now. */
+  get connected(): boolean {
+    return this.#connected
+  }
 
   constructor(api: Api) {
     this.#api = api
@@ -71,6 +77,7 @@ export class Live {
     socket.send(await this.#api.firstFrame(PATH))
     const subscribe = asked.map((key) => JSON.parse(key) as [string, string])
     socket.send(JSON.stringify({ subscribe }))
+    this.#connected = true
     this.onState(true)
   }
 
@@ -85,6 +92,7 @@ export class Live {
   #again(socket: WebSocket): void {
     if (this.#socket !== socket) return
     this.#socket = null
+    this.#connected = false
     this.onState(false)
     if (!this.#heard.size) return
     this.#timer = setTimeout(() => this.#gather(), this.#wait)
@@ -94,6 +102,7 @@ export class Live {
   #leave(): void {
     const socket = this.#socket
     this.#socket = null
+    this.#connected = false
     socket?.close()
   }
 }

@@ -1,5 +1,5 @@
 /** Names for people: what a thing is called, not what it is. */
-import type { Component, SourceRow } from './types'
+import type { AskRow, Component, SourceRow } from './types'
 
 export type Titles = ReadonlyMap<string, string>
 
@@ -10,6 +10,12 @@ export function titles(components: readonly Component[]): Titles {
 /** "This computer: processor load". */
 export function sourceName(source: SourceRow): string {
   return source.description || readable(source.id)
+}
+
+/** What an app asks to see: as its only source is called, else by its type. */
+export function askName({ type, candidates }: AskRow): string {
+  const [only, ...more] = candidates
+  return only && !more.length ? sourceName(only) : readable(type)
 }
 
 /** A name that begins like a sentence, within one: "Free memory" is "free memory". */

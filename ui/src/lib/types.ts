@@ -69,6 +69,10 @@ export interface Grants {
   grants: Grant[]
 }
 
+export interface LogReply {
+  text: string
+}
+
 export interface Offer {
   name: string
   title: string

@@ -173,5 +173,4 @@ export const store = {
   add: 'Add',
   empty: 'The App store is empty.',
   emptyWhy: 'No package came with this box.',
-  signedBy: (signer: string) => `Signed by ${signer}`,
 } as const

@@ -34,8 +34,8 @@ export const entry = {
       'Use at least 10 characters.',
       'Add another word.',
       'One more word makes it strong.',
-      'Good.',
-      'Very good.',
+      '',
+      '',
     ],
   },
   recovery: {
