@@ -65,16 +65,23 @@ class RunningBox:
         finally:
             connection.close()
 
+    @property
+    def session(self) -> str:
+        """The session that calls are made with."""
+        return self._session
+
     def get(self, path: str) -> Any:
         """The answer to a GET that must go well."""
         status, answer = self.call("GET", path)
         assert status == 200, (path, status, answer)
         return answer
 
-    def set_up(self, mode: str = "locked") -> str:
+    def set_up(
+        self, mode: str = "locked", *, name: str = "Ann", passphrase: str = PASSPHRASE
+    ) -> str:
         """Become the owner; gives the recovery code."""
         code = (self.home / "run" / "code").read_text().strip()
-        body = {"code": code, "name": "Ann", "passphrase": PASSPHRASE, "mode": mode}
+        body = {"code": code, "name": name, "passphrase": passphrase, "mode": mode}
         status, answer = self.call("POST", "/api/setup", body | {"key": public_jwk(self._key)})
         assert status == 200, answer
         self._session = answer["session"]

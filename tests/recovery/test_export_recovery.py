@@ -162,7 +162,7 @@ def with_patience(pid: int) -> None:
         return
 
 
-def test_a_permission_that_ends_by_its_time_ends_what_waits(outside: World, app: App) -> None:
+def test_a_permission_that_ends_by_its_time_ends_what_waits(outside: World) -> None:
     outside.peers[BUSY].answer = Answer(503)
     until = int(time.time() * 1000) + 5000
     short = outside.app("Short", (BUSY,))

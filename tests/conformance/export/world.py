@@ -1,22 +1,19 @@
 """A box whose exports can go to peers of the test, and clients that speak as its apps do."""
 
-import base64
 import contextlib
 import datetime
-import http.client
 import json
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests import box_with_stand_ins
 from tests.conformance.export.peers import Peer, folder_for_everybody
 from tests.recovery.running import RunningBox, soon
+from tests.recovery.speaking import Spoken, upload
 from websockets.sync.client import ClientConnection, unix_connect
 
 from databox.box.certificates import Authority
@@ -39,6 +36,7 @@ PRIVATE = {
 }
 """Names that lead to addresses which nothing may be sent to."""
 PATH = "/in?box=1"
+PART = "export-service"
 STATES = ("queued", "sending", "retrying", "sent", "failed", "unknown", "cancelled")
 
 APP = """
@@ -74,13 +72,13 @@ def url_of(host: str) -> str:
 class World:
     """Peers, and the box that knows them."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, **owner: str) -> None:
         self.folder = folder
         self.home = home
         self.peers = _peers()
         self._write()
         self.box = self.start()
-        self.box.set_up("automatic")
+        self.recovery_code = self.box.set_up(**{"mode": "automatic", **owner})
 
     def start(self) -> RunningBox:
         """Start the box, the first time or again."""
@@ -94,11 +92,11 @@ class World:
         """Install an app that is granted these hosts, and nothing else."""
         urls = [url_of(host) for host in hosts]
         code = APP.format(title=title, urls=urls)
-        files = {"main.py": base64.b64encode(code.encode()).decode()}
-        package = self.ok("POST", "/api/packages", {"files": files, "describe": "main.py"})
+        status, package = upload(self.box, {"main.py": code}, describe="main.py")
+        assert status == 200, package
         exports = [{"url": url, "allowed": True} for url in urls]
         self.ok("POST", "/api/install", {**package, "choices": {"exports": exports}, "text": "yes"})
-        return App(self, package["name"])
+        return App(self.box, package["name"])
 
     def ok(self, method: str, path: str, body: object = None) -> Any:
         """A call of the public API that must go well."""
@@ -174,52 +172,18 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-@dataclass(frozen=True)
-class App:
-    """An installed app, spoken for by the test: over its own pair, with its own key."""
-
-    world: World
-    name: str
-
-    @property
-    def key(self) -> str:
-        """Its arbiter key, which it shows on its screen."""
-        path = f"/api/apps/{self.name}/view"
-        soon(lambda: self.world.box.get(path), within=20)
-        return str(self.world.box.get(path)["views"][0]["text"])
-
-    def socket(self, callee: str) -> Path:
-        """Where its sandbox finds a callee."""
-        return self.world.home / "run" / "peers" / self.name / f"{callee}.sock"
-
-    def ask(
-        self, callee: str, method: str, path: str, body: bytes, credential: str
-    ) -> tuple[int, bytes]:
-        """One request as this app."""
-        connection = _OverUnix(self.socket(callee))
-        headers = {"Content-Type": "application/json"}
-        if credential:
-            headers["X-Api-Key"] = credential
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+class App(Spoken):
+    """An installed app of the test."""
 
     def token(self, path: str, method: str = "POST") -> str:
         """A token of the arbiter for the export service."""
-        ask = {"target": "export-service", "path": path, "method": method}
-        body = json.dumps(ask).encode()
-        status, answer = self.ask("arbiter", "POST", "/token", body, self.key)
-        assert status == 200, answer
-        return answer.decode()
+        return self.token_for(PART, method, path)
 
     def post(self, path: str, fields: object, token: str | None = None) -> tuple[int, bytes]:
         """A request of the export interface; `path` may have a query."""
         body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
         credential = self.token(path.partition("?")[0]) if token is None else token
-        return self.ask("export-service", "POST", path, body, credential)
+        return self.ask(PART, "POST", path, body, credential)
 
     def send(self, host: str, text: str = '{"n": 1}') -> str:
         """Hand over an export; gives its id."""
@@ -232,29 +196,16 @@ class App:
         """The export interface's WebSocket."""
         headers = {"X-Api-Key": self.token("/ws/export", "GET") if token is None else token}
         with unix_connect(
-            str(self.socket("export-service")),
-            "ws://export-service/ws/export",
-            additional_headers=headers,
+            str(self.socket(PART)), "ws://localhost/ws/export", additional_headers=headers
         ) as opened:
             yield opened
 
 
-class _OverUnix(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("export-service", timeout=90)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(90)
-        self.sock.connect(str(self._path))
-
-
 @contextlib.contextmanager
-def world(home: Path) -> Iterator[World]:
-    """A box that is set up, and its peers."""
+def world(home: Path, **owner: str) -> Iterator[World]:
+    """A box that is set up, and its peers. `owner`: as `RunningBox.set_up` takes it."""
     with folder_for_everybody() as folder:
-        made = World(folder, home)
+        made = World(folder, home, **owner)
         try:
             yield made
         finally:
