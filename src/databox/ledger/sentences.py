@@ -80,7 +80,7 @@ def _words(entry: Entry, names: Names, when: str, times: int) -> str:
         case Installed() | Uninstalled() | Consent() as event:
             return _component(event, names)
         case ExportIntent() | ExportOutcome() | Egress() as event:
-            return _outwards(event, names)
+            return _outwards(event, names, when)
 
 
 def _access(event: Access, names: Names, when: str) -> str:
@@ -133,17 +133,20 @@ def _component(event: Installed | Uninstalled | Consent, names: Names) -> str:
             return f"{event.user or 'the owner'} chose what {names.who(event.component)} may do"
 
 
-def _outwards(event: ExportIntent | ExportOutcome | Egress, names: Names) -> str:
+def _outwards(event: ExportIntent | ExportOutcome | Egress, names: Names, when: str) -> str:
     match event:
         case ExportIntent():
             size = amounts.size(event.size)
             return f"{names.who(event.client)} is about to send {size} to {host_of(event.url)}"
         case ExportOutcome():
-            form = _OUTCOMES.get(event.outcome, "{who} and {place}: " + event.outcome)
+            # The outcome is a part's own word, and no form: a brace in it would end the History.
+            form = _OUTCOMES.get(event.outcome, _OUTCOMES["unknown"])
             words = form.format(who=names.who(event.client), place=host_of(event.url))
             untold = event.detail and event.outcome not in ("sent", "unknown")
             return f"{words}: {event.detail}" if untold else words
         case Egress():
             sent, received = amounts.size(event.sent), amounts.size(event.received)
             talked = f"talked to {event.host} {amounts.often(event.connections)}"
-            return f"{names.who(event.component)} {talked}: {sent} sent, {received} received"
+            if not event.connections:
+                talked = f"went on talking to {event.host}"
+            return f"{names.who(event.component)} {talked}{when}: {sent} sent, {received} received"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from databox.wire.ledger import Access, Entry, Event, Refused, StoreHead, TokenMinted
+from databox.wire.ledger import Access, Egress, Entry, Event, Refused, StoreHead, TokenMinted
 
 _DAY = 86_400_000
 _SCAN = 5000
@@ -102,6 +102,8 @@ def _key(event: Event) -> tuple[object, ...]:
             return ("token", event.client, event.target)
         case Refused():
             return ("refused", event.client, event.target, event.method, event.path, event.why)
+        case Egress():
+            return ("egress", event.component, event.host)
         case _:
             return ()
 
@@ -113,6 +115,13 @@ def _sum(row: Row, older: Event) -> Row:
             newer = _sum_access(newer, older)
         case Refused(), Refused():
             newer = msgspec.structs.replace(newer, count=newer.count + older.count)
+        case Egress(), Egress():
+            newer = msgspec.structs.replace(
+                newer,
+                connections=newer.connections + older.connections,
+                sent=newer.sent + older.sent,
+                received=newer.received + older.received,
+            )
         case _:
             pass
     return replace(row, entry=msgspec.structs.replace(row.entry, event=newer), times=row.times + 1)

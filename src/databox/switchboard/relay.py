@@ -5,25 +5,16 @@ halves the cost of small requests.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import cast
 
 HIGH_WATER = 256 * 1024
-
-
-@dataclass(slots=True)
-class Counted:
-    """Bytes that passed: `sent` to the far side, `received` from it."""
-
-    sent: int = 0
-    received: int = 0
 
 
 class End(asyncio.Protocol):
     """One end of a joined connection.
 
     Bytes that come before the other end is there are kept, bounded: pausing a transport in
-    `connection_made` does not hold everywhere.
+    `connection_made` does not hold everywhere. `passed`: bytes that went on to the other end.
     """
 
     def __init__(self) -> None:
@@ -34,6 +25,11 @@ class End(asyncio.Protocol):
         self.on_early = asyncio.Event()
         self.passed = 0
         self.ended = False
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing more passes here."""
+        return self.transport is None or self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
@@ -99,7 +95,6 @@ def join(near: End, far: End) -> None:
             one.early.clear()
 
 
-async def wait_over(near: End, far: End) -> Counted:
-    """Wait until both ends are closed; gives the bytes from near to far and back."""
+async def wait_over(near: End, far: End) -> None:
+    """Wait until both ends are closed."""
     await asyncio.gather(near.closed, far.closed)
-    return Counted(near.passed, far.passed)

@@ -25,6 +25,8 @@ log = logging.getLogger("databox.switchboard")
 HELLO_S = 10.0
 REPORT_S = 10.0
 MOST_PER_CALLER = 128
+"""Connections of one caller through all its lines, so that none can take all descriptors."""
+AGAIN_S = 0.5
 _CONNECT = re.compile(rb"CONNECT ([a-z0-9.-]{1,253}:[0-9]{1,5}) HTTP/1\.1\r\n\r\n")
 
 Far = Callable[[End], Awaitable[tuple[End, str]]]
@@ -56,6 +58,24 @@ class _Line:
     open: set[End] = field(default_factory=set)
 
 
+@dataclass(slots=True, eq=False)
+class _Outside:
+    """A connection to the outside that is open, and what of its bytes was counted already."""
+
+    caller: str
+    host: str
+    near: End
+    far: End
+    sent: int = 0
+    received: int = 0
+
+    def news(self) -> list[int]:
+        """What passed since the last time, as `Switchboard` counts it: no new connection."""
+        sent, received = self.near.passed - self.sent, self.far.passed - self.received
+        self.sent, self.received = self.near.passed, self.far.passed
+        return [0, sent, received]
+
+
 class Switchboard:
     """Keeps a line for each route and joins what comes in to where the route leads."""
 
@@ -65,6 +85,7 @@ class Switchboard:
         self._lines: dict[tuple[str, str], _Line] = {}
         self._allowed: dict[str, frozenset[str]] = {}
         self._egress: dict[tuple[str, str], list[int]] = {}
+        self._outside: set[_Outside] = set()
         self._running: set[asyncio.Task[None]] = set()
 
     def route(self, route: Route, listener: socket.socket) -> None:
@@ -104,7 +125,12 @@ class Switchboard:
             await self.tell()
 
     async def tell(self) -> None:
-        """Write down what went outside since the last time; kept for the next if that fails."""
+        """Write down what went outside since the last time; kept for the next if that fails.
+
+        Also of connections that are still open: one that never ends would never be on the record.
+        """
+        for each in self._outside:
+            self._count(each.caller, each.host, each.news())
         told, self._egress = self._egress, {}
         if not told:
             return
@@ -138,29 +164,52 @@ class Switchboard:
     async def _accept(self, line: _Line, far: Far) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            accepted, _ = await loop.sock_accept(line.listener)
-            if len(line.open) >= MOST_PER_CALLER:
-                accepted.close()
+            try:
+                accepted, _ = await loop.sock_accept(line.listener)
+            except OSError as error:
+                # Out of descriptors: a line that gave up here would stay dead.
+                log.warning("accept-failed caller=%s why=%s", line.caller, error)
+                await asyncio.sleep(AGAIN_S)
                 continue
             _, near = await loop.connect_accepted_socket(End, accepted)
+            if self._open_of(line.caller) >= MOST_PER_CALLER:
+                near.abort()
+                continue
             line.open.add(near)
             task = asyncio.create_task(self._serve(line, near, far))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
+    def _open_of(self, caller: str) -> int:
+        return sum(len(line.open) for line in self._lines.values() if line.caller == caller)
+
     async def _serve(self, line: _Line, near: End, far: Far) -> None:
         host = ""
         try:
             other, host = await far(near)
+            if near.is_closing:
+                # The line may have been taken away meanwhile: then nothing more goes out.
+                other.abort()
+                return
             join(near, other)
-            counted = await wait_over(near, other)
-            if host:
-                self._count(line.caller, host, [1, counted.sent, counted.received])
+            await self._until_over(_Outside(line.caller, host, near, other))
         except (DataboxError, OSError, TimeoutError) as error:
             log.info("refused caller=%s host=%s why=%s", line.caller, host, error)
             near.close()
         finally:
             line.open.discard(near)
+
+    async def _until_over(self, joined: _Outside) -> None:
+        if not joined.host:
+            await wait_over(joined.near, joined.far)
+            return
+        self._count(joined.caller, joined.host, [1, 0, 0])
+        self._outside.add(joined)
+        try:
+            await wait_over(joined.near, joined.far)
+        finally:
+            self._outside.discard(joined)
+            self._count(joined.caller, joined.host, joined.news())
 
     def _to_outside(self, place: Place) -> Far:
         """A driver's granted name: the TLS inside must ask for that very name."""
@@ -191,6 +240,8 @@ class Switchboard:
         return far
 
     def _count(self, component: str, host: str, numbers: list[int]) -> None:
+        if not any(numbers):
+            return
         kept = self._egress.setdefault((component, host), [0, 0, 0])
         for index, number in enumerate(numbers):
             kept[index] += number

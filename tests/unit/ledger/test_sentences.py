@@ -210,6 +210,14 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
         Egress(component="hue", host="b.example", connections=1, sent=999, received=1_234_567),
         "Lamps talked to b.example once: 999 bytes sent, 1.2 MB received",
     ),
+    (
+        Egress(component="hue", host="b.example", connections=0, sent=999, received=0),
+        "Lamps went on talking to b.example: 999 bytes sent, 0 bytes received",
+    ),
+    (
+        outcome("{a form}"),
+        "Perhaps something from Computer graph reached a.example: the box cannot know",
+    ),
     (Lifecycle(component="computer-graph", event="crashed"), "Computer graph crashed"),
     (
         Lifecycle(component="gateway", event="was restarted", reason="it took too long"),

@@ -1,7 +1,7 @@
 """One line a day for many equal accesses."""
 
 from databox.ledger.summing import page, page_by_day
-from databox.wire.ledger import Access, Entry, Event, Lifecycle, StoreHead, TokenMinted
+from databox.wire.ledger import Access, Egress, Entry, Event, Lifecycle, StoreHead, TokenMinted
 
 HOUR = 3_600_000
 
@@ -89,3 +89,17 @@ def test_page_that_finds_little_ends_after_so_many_entries() -> None:
     entries = [other(number, number) for number in range(6000, 0, -1)]
     found = page(entries, 10, lambda event: False)
     assert (found.rows, found.next) == ([], 1001)
+
+
+def test_what_went_outside_is_summed_by_day_and_place() -> None:
+    entries = [
+        Entry(n=n, t=n, by="switchboard", event=Egress(component="hue", host="b.example", **sums))
+        for n, sums in (
+            (2, {"connections": 0, "sent": 5, "received": 1}),
+            (1, {"connections": 1, "sent": 2, "received": 0}),
+        )
+    ]
+    (row,) = page_by_day(entries, 10, 0).rows
+    assert row.entry.event == Egress(
+        component="hue", host="b.example", connections=1, sent=7, received=1
+    )
