@@ -1,10 +1,14 @@
-"""The verbs of the command line and their arguments; `docs/reference/cli.md` is made from it."""
+"""The verbs of the command line and their arguments; `docs/reference/cli.md` is made from it.
+
+Standard library only: a mistake is told before anything is installed.
+"""
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from databox.cli.choosing import EXACT
+EXACT = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
+"""How exact, in the words of the command line and of the manifest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import re
 
 import msgspec
 
+from databox.cli.arguments import EXACT
 from databox.wire import api
 from databox.wire.errors import BadRequest
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
-EXACT = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
 """How exact, in the owner's words and in the manifest's."""
 
 DAY = 24 * 3600 * 1000

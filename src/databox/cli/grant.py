@@ -59,10 +59,11 @@ def revoke(home: Path, app: str, what: str | None) -> int:
     """End the permissions of `app`: all, or those for one ask, source or address.
 
     Raises:
-        NotFound: it has no such permission.
+        NotFound: it has no such permission, or nothing of this name is installed.
     """
     client = Client(operator(home))
     if what is None:
+        client.call("component", name=app)
         _stop(client, [api.StopAccessRequest(component=app)])
         return 0
     grants = [each for each in client.call("grants").grants if each.client == app]
@@ -100,4 +101,4 @@ def _stop(client: Client, requests: list[api.StopAccessRequest]) -> None:
     replies = [client.call("stop-access", request) for request in requests]
     ended = sum(reply.ended for reply in replies)
     took = sum(reply.took_ms for reply in replies)
-    print(f"{ended} permissions ended in {took} ms.")
+    print(f"{ended} {'permission' if ended == 1 else 'permissions'} ended in {took} ms.")

@@ -33,10 +33,7 @@ def run(home: Path, file: Path) -> int:
             remedy=f"Remove it first: databox uninstall {screen.name}",
         )
     _install(client, screen, Choices())
-    print(f"{screen.title} runs, on invented data until you allow more.")
-    print(f"Its screen:  {client.address}/apps/{screen.name}/open")
-    print(f"Allow it:    {client.address}/apps/{screen.name}/allow")
-    print("Saving the file loads it anew. Ctrl-C removes it.")
+    _tell(client.address, screen)
     try:
         while True:
             time.sleep(LOOK_EVERY)
@@ -47,6 +44,19 @@ def run(home: Path, file: Path) -> int:
         _remove(client, screen.name)
         print(f"\n{screen.title} is removed.")
     return 0
+
+
+def _tell(address: str, screen: api.ConsentScreen) -> None:
+    """Say where to look at it in the browser."""
+    if screen.kind == "driver":
+        print(f"{screen.title} runs and writes into a store of its own.")
+        print(f"Its values:  {address}/sources")
+    else:
+        print(f"{screen.title} runs, on invented data until you allow more.")
+        print(f"Its screen:  {address}/apps/{screen.name}/open")
+        print(f"Allow it:    {address}/apps/{screen.name}/allow")
+    print(f"What it says itself: {address}/apps/{screen.name}, at the end of the page")
+    print("Saving the file loads it anew. Ctrl-C removes it.")
 
 
 def stamp(file: Path) -> tuple[int, int, int] | None:

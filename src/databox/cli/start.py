@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from databox.cli.arguments import parser
 from databox.cli.home import SetupError, clean_environment, default_home, make_home
 from databox.cli.packages import PYTHON
 from databox.cli.runtime import ensure
@@ -15,6 +16,8 @@ from databox.cli.runtime import ensure
 
 def main(checkout: Path, words: list[str]) -> int:
     """Prepare what is missing and run `databox.cli` with `words` in the runtime."""
+    # Ends here with its words where they ask for help, or are no command at all.
+    parser().parse_args(["--help"] if words in ([], ["help"]) else words)
     began = time.monotonic()
     try:
         home = default_home()
