@@ -87,6 +87,13 @@ def test_everything_is_revoked_when_nothing_is_named(monkeypatch: pytest.MonkeyP
     assert client.messages("stop-access") == [api.StopAccessRequest(component="graph")]
 
 
+def test_revoking_from_what_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = pretend(monkeypatch, verbs, {"component": NotFound("no such component")})
+    with pytest.raises(NotFound):
+        verbs.revoke(HOME, "grahp", None)
+    assert client.messages("stop-access") == []
+
+
 def test_a_permission_of_another_app_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     other = grant(id="9", client="other", target="os-monitor-store", source="cpu-load")
     client = box(monkeypatch, other)

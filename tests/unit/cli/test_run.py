@@ -59,6 +59,17 @@ def test_a_file_is_described_installed_on_invented_data_and_removed(
     assert "/apps/graph/allow" in capsys.readouterr().out
 
 
+def test_of_a_driver_it_says_where_its_values_are(
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box(monkeypatch, package=screen(installed=False, kind="driver"))
+    turns(monkeypatch)
+    run.run(HOME, file)
+    said = capsys.readouterr().out
+    assert "/sources" in said
+    assert "/allow" not in said
+
+
 def test_saving_loads_it_anew_with_the_permissions_it_has(
     monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
