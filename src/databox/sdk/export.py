@@ -91,7 +91,7 @@ class Destination:
             f"nothing is sent to {self.url}",
             code="export-refused",
             found=found,
-            remedy="The owner can allow this destination in the app's permissions",
+            remedy="Allow this place under “What it may see”",
         )
 
 

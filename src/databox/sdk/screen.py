@@ -23,7 +23,8 @@ def render(give: Callable[[], Shown]) -> list[views.View]:
         found = collect(give())
         check(found)
     except DataboxError as error:
-        return [_failure(str(error))]
+        said = str(error)
+        return [_failure(said[:1].upper() + said[1:])]
     except Exception as error:  # noqa: BLE001 - the author's code may raise anything
         traceback.print_exc()
         return [_failure(f"This screen failed: {type(error).__name__}: {error} ({_place(error)})")]

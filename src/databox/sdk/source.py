@@ -131,10 +131,10 @@ class Source:
 
     def _refused(self, error: Denied) -> Denied:
         return Denied(
-            f'reading "{self.ask.type}" was refused',
+            f'"{self.ask.type}" may not be read',
             code="read-refused",
             found=error.found,
-            remedy=f"The app needs the line {self.ask.line}, and the owner's yes to it",
+            remedy=f"Allow it under “What it may see”. The app asks for it by {self.ask.line}",
         )
 
 

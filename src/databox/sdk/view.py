@@ -21,8 +21,8 @@ Kind = Literal["text", "number", "choice", "switch"]
 def series(
     readings: Readings | Mapping[str, Readings], *, title: str = "", unit: str = ""
 ) -> views.Series:
-    """Numbers over time: one line, or several by their labels."""
-    lines = readings if isinstance(readings, Mapping) else {readings.label: readings}
+    """Numbers over time: one line, called as the title says, or several by their labels."""
+    lines = readings if isinstance(readings, Mapping) else {title or readings.label: readings}
     units = {line.unit for line in lines.values()}
     return views.Series(
         title=title[:LABEL],

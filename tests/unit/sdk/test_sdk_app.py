@@ -103,7 +103,7 @@ def test_refusal_is_shown_in_words(box: Box) -> None:
     def give() -> None:
         raise Denied("reading was refused", remedy="Ask for it")
 
-    assert only_text(shown(give, box)) == "reading was refused. Ask for it"
+    assert only_text(shown(give, box)) == "Reading was refused. Ask for it"
 
 
 def test_thing_that_is_no_view_is_named(box: Box) -> None:
@@ -231,7 +231,7 @@ def test_sending_is_refused_when_the_service_refuses_the_address(fake: Any, peer
     fake.export._answer = lambda *_: (401, b"Invalid API key/token")
     destination = App("Test").export("https://a.example/x", why="", what="")
     destination._outbox = lambda: ServiceOutbox(peers)
-    with pytest.raises(Denied, match="The owner can allow this destination"):
+    with pytest.raises(Denied, match="Allow this place"):
         destination.send(1)
 
 
