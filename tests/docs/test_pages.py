@@ -23,7 +23,9 @@ EXAMPLES = [
     for page in PAGES
     for number, found in enumerate(EXAMPLE.finditer(page.read_text()))
 ]
-APPS = [param for param in EXAMPLES if "app.run()" in str(param.values[0])]
+APPS = [
+    param for param in EXAMPLES if re.search(r"^(app|driver)\.run\(\)", str(param.values[0]), re.M)
+]
 
 
 def name_of(page: Path) -> str:
