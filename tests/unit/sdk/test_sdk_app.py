@@ -112,7 +112,7 @@ def test_thing_that_is_no_view_is_named(box: Box) -> None:
 
 def test_screen_over_the_bounds_of_the_shell_is_refused_here(box: Box) -> None:
     text = only_text(shown(lambda: view.bars({str(n): 1 for n in range(501)}), box))
-    assert "the shell cannot draw this screen" in text
+    assert "The shell cannot draw this screen" in text
 
 
 def test_texts_and_nested_lists_are_views_too(box: Box) -> None:
