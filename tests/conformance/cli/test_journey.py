@@ -62,7 +62,7 @@ def test_a_grant_ends_the_invented_data_and_a_revocation_brings_it_back(
     wait_for(20, lambda: _granted(installed, f"CPU_LOAD={source}", "--exact", "minute"))
     assert not component(installed, "computer-graph")["invented"]
     said = installed.verb("revoke", "computer-graph", "CPU_LOAD").stdout
-    assert said.startswith("1 permissions ended in ")
+    assert said.startswith("1 permission ended in ")
     assert component(installed, "computer-graph")["invented"]
 
 
