@@ -32,10 +32,9 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Birth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One part. All paths are the host's.
 
-    `module` holds `async def serve(control)`. `parent`: the box's process id. `uid`: the part's
-    own kernel uid where the box is root, else None. `scratch`: an empty folder on which the new
-    root is built. `network`: it keeps the host's network and may make sockets; the switchboard's
-    alone.
+    `module` holds `async def serve(control)`. `uid`: the part's own kernel uid where the box is
+    root, else None. `scratch`: an empty folder on which the new root is built. `network`: it keeps
+    the host's network and may make sockets; the switchboard's alone.
     """
 
     part: str
@@ -43,7 +42,6 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     config: dict[str, str]
     directory: str
     scratch: str
-    parent: int
     uid: int | None
     network: bool = False
     shared: tuple[Shared, ...] = ()

@@ -34,11 +34,6 @@ class Keyring:
         """Whether set-up was finished: the passphrase's file is the last one written."""
         return (self._folder / PASSPHRASE).exists()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether keys can be had."""
-        return self._box_key is not None
-
     def set_up(self, passphrase: str, *, automatic: bool) -> str:
         """Make the box key. Gives the recovery code, which is kept nowhere.
 

@@ -52,10 +52,6 @@ class Pairs:
         """Every pair, caller and callee, in which `name` is one of the two."""
         return tuple(pair for pair in self._doors if name in pair)
 
-    def of_caller(self, caller: str) -> tuple[str, ...]:
-        """Everybody this caller may talk to."""
-        return tuple(callee for who, callee in self._doors if who == caller)
-
     def of_callee(self, callee: str) -> Iterator[Door]:
         """Every listener on which this callee accepts."""
         for (_, name), doors in self._doors.items():
@@ -66,13 +62,10 @@ class Pairs:
         """Make a pair; gives its new listeners, none if it was there. `uid`: the caller's own."""
         if self.has(caller, callee):
             return ()
-        folder = self.folder(caller, uid)
-        doors = [self._door(folder / f"{callee}{PLAIN}", uid, _message(caller, callee, TLS=False))]
+        path = self.folder(caller, uid) / f"{callee}{PLAIN}"
+        doors = [_door(path, uid, Listener(caller=caller, callee=callee, kind="plain"))]
         if twin:
-            twins = self._home.pairs / caller
-            _make(twins, 0o700, self._switchboard, self._switchboard)
-            path = twins / f"{callee}{TLS}"
-            doors.append(self._door(path, self._switchboard, _message(caller, callee, TLS=True)))
+            doors.append(self._twin(caller, callee))
         self._doors[caller, callee] = tuple(doors)
         return self._doors[caller, callee]
 
@@ -91,9 +84,7 @@ class Pairs:
         (self._home.pairs / caller / f"{callee}{TLS}").unlink(missing_ok=True)
 
     def forget(self, caller: str) -> None:
-        """Remove a caller's folders."""
-        for callee in self.of_caller(caller):
-            self.drop(caller, callee)
+        """Remove the folders of a caller that has no pair any more."""
         for folder in (self._home.peers / caller, self._home.pairs / caller):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,21 +114,24 @@ class Pairs:
         for caller, callee in tuple(self._doors):
             self.drop(caller, callee)
 
-    def _door(self, path: Path, uid: int | None, message: Listener) -> Door:
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        with _short(path) as short:
-            listener.bind(short)
-        # The folder is closed to all others, so nobody connects before the owner is set.
-        path.chmod(0o600)
-        if uid is not None:
-            os.chown(path, uid, uid)
-        listener.listen(BACKLOG)
-        return Door(message, listener)
+    def _twin(self, caller: str, callee: str) -> Door:
+        folder = self._home.pairs / caller
+        _make(folder, 0o700, self._switchboard, self._switchboard)
+        message = Listener(caller=caller, callee=callee, kind="tls")
+        return _door(folder / f"{callee}{TLS}", self._switchboard, message)
 
 
-def _message(caller: str, callee: str, *, TLS: bool) -> Listener:  # noqa: N803
-    return Listener(caller=caller, callee=callee, kind="tls" if TLS else "plain")
+def _door(path: Path, uid: int | None, message: Listener) -> Door:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with _short(path) as short:
+        listener.bind(short)
+    # The folder is closed to all others, so nobody connects before the owner is set.
+    path.chmod(0o600)
+    if uid is not None:
+        os.chown(path, uid, uid)
+    listener.listen(BACKLOG)
+    return Door(message, listener)
 
 
 def _make(path: Path, mode: int, uid: int | None, gid: int | None) -> None:

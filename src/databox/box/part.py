@@ -183,7 +183,6 @@ def _birth(spec: PartSpec, place: Place) -> Birth:
         config=spec.config(),
         directory=str(spec.directory),
         scratch=str(place.scratch),
-        parent=os.getpid(),
         uid=place.uid,
         network=spec.network,
         shared=spec.shared,

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from databox.box.home import write_private
+from databox.wire.errors import Unavailable
 
 HIGH_BASE, LOW_BASE = 1_880_000_000, 50_000
 """Far above what people and systemd give out; the low one where only 65536 uids exist."""
@@ -38,13 +39,17 @@ class Uids:
         return cls(path, base_in(mapped))
 
     def of(self, name: str) -> int | None:
-        """The uid of `name`, a new one if it has none."""
+        """The uid of `name`, a new one if it has none.
+
+        Raises:
+            Unavailable: all have been given out.
+        """
         if self._base is None:
             return None
         if name not in self._given:
             number = max(self._given.values(), default=-1) + 1
             if number >= MOST:
-                raise ValueError("every uid of the box has been given out")
+                raise Unavailable("every uid of the box has been given out", code="uids")
             self._given[name] = number
             write_private(self._path, msgspec.json.encode(self._given))
         return self._base + self._given[name]

@@ -39,7 +39,6 @@ class Echo:
             config={},
             directory=str(self.home / "data"),
             scratch=str(self.home / "root"),
-            parent=os.getpid(),
             uid=UID if os.geteuid() == 0 else None,
         )
         birth = msgspec.structs.replace(birth, **changes)
