@@ -11,13 +11,15 @@ import msgspec
 from databox.box.part import Part
 from databox.box.permitted import check_sender
 from databox.kit import log as lines
-from databox.wire.control import Done, Failed, FromPart
-from databox.wire.errors import DataboxError, Unavailable
+from databox.wire.control import MAX_PACKET, Done, Failed, FromPart
+from databox.wire.errors import DataboxError, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 256
 """Questions of one part that may be open; honest ones have a handful."""
+MAX_ANSWER = MAX_PACKET - 100
+"""Bytes of an answer; what stands around it in the packet takes less than the rest."""
 
 Answer = Awaitable[Any]
 Ask = Callable[[str, FromPart], Answer]
@@ -66,8 +68,14 @@ def _reply(part: Part, message: FromPart, found: Any) -> None:
     if isinstance(found, socket.socket):
         with found:
             part.send(Done(id=number), found)
+        return
+    value = msgspec.json.encode(found)
+    if len(value) > MAX_ANSWER:
+        # Cut off at the end of its packet it would be no answer, and the part would wait for one.
+        too_long = TooLarge("the answer is too long", found=f"{len(value)} bytes")
+        _refuse(part, message, too_long)
     else:
-        part.send(Done(id=number, value=msgspec.Raw(msgspec.json.encode(found))))
+        part.send(Done(id=number, value=msgspec.Raw(value)))
 
 
 def _refuse(part: Part, message: FromPart, error: DataboxError) -> None:

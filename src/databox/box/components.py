@@ -21,7 +21,8 @@ from databox.wire import control
 from databox.wire.control import FromPart, Stat
 from databox.wire.names import component_name
 
-TAIL_BYTES = 32 * 1024
+TAIL_BYTES = 20 * 1024
+"""Each may become three in the answer, and all must fit into one packet."""
 
 
 @dataclass(frozen=True, slots=True)

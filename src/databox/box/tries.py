@@ -27,7 +27,8 @@ class Tries:
             )
         self._wrong += 1
         if self._wrong >= FREE:
-            self._next = now + min(LONGEST_SECONDS, 2.0 ** (self._wrong - FREE))
+            # The power is bounded by itself: after a thousand tries it is no number any more.
+            self._next = now + min(LONGEST_SECONDS, 2.0 ** min(self._wrong - FREE, 10))
 
     def right(self) -> None:
         """The try was right: everything is forgiven."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+MARK = "\N{REPLACEMENT CHARACTER}"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -29,10 +30,15 @@ def cpu(pid: int) -> float:
 
 
 def tail(path: Path, most: int) -> str:
-    """The end of a file as text, at most `most` bytes; empty if there is none."""
+    """The end of a file as text, at most `most` bytes of it; empty if there is none.
+
+    Whoever wrote it is not trusted: what would steer a terminal, or be six bytes long in JSON, is
+    shown as a mark.
+    """
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - most))
-            return file.read(most).decode(errors="replace")
+            text = file.read(most).decode(errors="replace")
     except OSError:
         return ""
+    return "".join(c if c.isprintable() or c in "\n\t" else MARK for c in text)

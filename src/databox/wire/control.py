@@ -278,7 +278,7 @@ class InstanceStats(_Message, tag="instance-stats", frozen=True, kw_only=True):
 
 
 class Tail(_Message, tag="tail", frozen=True, kw_only=True):
-    """The end of an instance's own output, at most 32 KiB. Answer: text."""
+    """The end of an instance's own output, at most 20 KiB. Answer: text."""
 
     id: int
     name: str

@@ -14,7 +14,7 @@ from msgspec import Meta
 from databox.wire import destination
 from databox.wire.errors import BadRequest
 from databox.wire.names import component_name, source_id
-from databox.wire.runspec import Limits, WebPort
+from databox.wire.runspec import Limits, Port, WebPort
 
 MAX_MANIFEST = 256 * 1024
 
@@ -91,7 +91,7 @@ class Run(_Part, frozen=True, kw_only=True):
     command: tuple[str, ...]
     environment: dict[str, Text] = {}
     runtime: Literal["python", "node", "image"] = "python"
-    port: int = 8080
+    port: Port = 8080
     scheme: Literal["http", "https", "none"] = "http"
     ready: str = "/"
     proc: bool = False

@@ -25,6 +25,8 @@ PARTS = ("authority", "manager", "gateway", "switchboard", "export-service")
 
 RESERVED = frozenset(
     {*PARTS, "arbiter", "ledger", "box", "localhost", "app", "owner", "cli", "databox", "outside"}
+    # How the table of endpoints and the ledger speak of every store.
+    | {"store"}
 )
 
 _COMPONENT = re.compile(r"[a-z][a-z0-9-]{0,39}")

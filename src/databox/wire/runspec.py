@@ -1,18 +1,27 @@
 """What an engine needs to know to run a component apart from the others."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bounds on one instance: mebibytes, number of processes, share of one core, mebibytes."""
+    """Bounds on one instance: mebibytes, number of processes, share of one core, mebibytes.
 
-    memory_mb: int = 128
-    processes: int = 64
-    cpu: float = 0.5
-    disk_mb: int = 256
+    A package writes its own, so they are bounded themselves: memory 16 to 1024, processes 4 to 256,
+    share 0.05 to 2, disk 1 to 4096. What asked for the whole machine would be held by nothing.
+    """
+
+    memory_mb: Annotated[int, Meta(ge=16, le=1024)] = 128
+    processes: Annotated[int, Meta(ge=4, le=256)] = 64
+    cpu: Annotated[float, Meta(ge=0.05, le=2.0)] = 0.5
+    disk_mb: Annotated[int, Meta(ge=1, le=4096)] = 256
+
+
+Port = Annotated[int, Meta(ge=1024, le=65535)]
+"""A port that a component without rights can listen on."""
 
 
 class WebPort(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +30,7 @@ class WebPort(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `ready`: the path that answers once it is up.
     """
 
-    port: int = 8080
+    port: Port = 8080
     scheme: Literal["http", "https"] = "http"
     ready: str = "/"
 

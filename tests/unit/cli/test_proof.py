@@ -45,6 +45,6 @@ def test_a_signature_has_64_bytes_and_holds_for_every_key(secret: int) -> None:
 def test_the_gateway_accepts_it() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     expected = gateway.Expected("POST", ASKED.url, "s", ASKED.now * 1000)
-    said = gateway.verify(make_proof(key, ASKED), expected, gateway.Used())
+    said = gateway.verify(make_proof(key, ASKED), expected).thumbprint
     jwk = json.loads(bytes_of(make_proof(key, ASKED).split(".")[0]))["jwk"]
     assert said == gateway.thumbprint(jwk)
