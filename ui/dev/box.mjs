@@ -67,6 +67,7 @@ const routes = [
     state.stopped = false
     json(answer, component(name))
   }],
+  ['GET', '/api/components/:name/log', (_, __, answer) => json(answer, { text: 'drew 118 values\ndrew 119 values\n' })],
   ['POST', '/api/components/:name/restart', ([name], _, answer) => json(answer, component(name))],
   ['POST', '/api/components/:name/uninstall', ([name], _, answer) => {
     state.installed = state.installed.filter((one) => one !== name)

@@ -1,5 +1,6 @@
 /** An invented box for looking at the dashboard: one source, two apps, a History with a real chain. */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -24,6 +25,9 @@ export function reading(source, t) {
   return Math.round(40_000 + wave * 30_000)
 }
 
+const picture = (path) =>
+  `data:image/svg+xml;base64,${readFileSync(new URL(`../../${path}/icon.svg`, import.meta.url)).toString('base64')}`
+
 export const offers = [
   {
     name: 'os-monitor',
@@ -33,7 +37,7 @@ export const offers = [
     maker: 'Databox',
     description: 'How busy this computer is, how much memory is free and how much goes over the network, once a second.',
     signer: 'the makers of this box',
-    icon: '',
+    icon: picture('drivers/os-monitor'),
   },
   {
     name: 'computer-graph',
@@ -43,7 +47,7 @@ export const offers = [
     maker: 'Databox',
     description: 'Draws what this computer does, and can send a daily summary to a place of yours.',
     signer: 'the makers of this box',
-    icon: '',
+    icon: picture('apps/computer-graph'),
   },
   {
     name: 'hello',
@@ -76,6 +80,7 @@ export function component(name) {
     description: offer.description,
     level: 'hard',
     memory: 24_500_000,
+    icon: offer.icon,
   }
 }
 
@@ -91,6 +96,7 @@ export function consent(name, installed) {
     maker: offer.maker,
     package: 'b3f1'.repeat(16),
     signature: `Signed by ${offer.signer}`,
+    icon: offer.icon,
     purpose: offer.description,
     headline: app ? 'Sends to summary.example' : 'Stays on your box',
     leaves: app,

@@ -17,7 +17,7 @@ const screen = (more: Partial<ConsentScreen> = {}): ConsentScreen => ({
   name: 'counter', title: 'Counter', kind: 'app', version: '1', maker: '', package: 'p', signature: '',
   purpose: '', headline: '', leaves: false, asks: [ask()],
   exports: [{ url: 'https://a.test/x', host: 'a.test', description: '', what: '', reply: false, current: null }],
-  outside: [], provides: [], notes: [], pages: false, installed: false, ...more,
+  outside: [], provides: [], notes: [], pages: false, installed: false, icon: '', ...more,
 })
 
 test('the only source of a needed ask is picked beforehand', () => {

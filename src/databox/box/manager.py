@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from databox.box.settings import KINDS, RELEASE
 from databox.kit.control import Control
 from databox.manager import service
-from databox.registry import content
+from databox.registry import content, icon
 from databox.registry.bundle import Bundle
 from databox.wire.manifest import Manifest, Package
 
@@ -24,7 +24,7 @@ class Released:
     def packages(self) -> Sequence[Package]:
         """All of them, by name."""
         return [
-            Package(digest=each.digest, manifest=each.manifest, signer=each.signer)
+            Package(digest=each.digest, manifest=each.manifest, signer=each.signer, icon=each.icon)
             for each in self._bundle.packages()
         ]
 
@@ -35,6 +35,10 @@ class Released:
     def from_files(self, files: dict[str, bytes]) -> Manifest:
         """The manifest of an uploaded folder."""
         return self._bundle.from_files(files)
+
+    def icon(self, manifest: Manifest, files: dict[str, bytes]) -> str:
+        """The picture of an uploaded folder."""
+        return icon.data_url(manifest, files)
 
     def install_command(self, files: dict[str, bytes]) -> tuple[str, ...]:
         """What must be run once, in a throw-away sandbox, before it can start."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from databox.manager import flows
 from databox.wire import api
-from databox.wire.manifest import ExportAsk, Manifest, SourceAsk
+from databox.wire.manifest import ExportAsk, Manifest, Package, SourceAsk
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
 Choice = TypeVar("Choice", SourceChoice, ExportChoice)
@@ -23,8 +23,9 @@ class Known:
     now: int
 
 
-def offer(manifest: Manifest, *, signer: str, installed: bool) -> api.Offer:
+def offer(package: Package, *, installed: bool) -> api.Offer:
     """One tile of the app store page."""
+    manifest = package.manifest
     return api.Offer(
         name=manifest.name,
         title=manifest.display,
@@ -33,8 +34,8 @@ def offer(manifest: Manifest, *, signer: str, installed: bool) -> api.Offer:
         maker=maker(manifest),
         description=manifest.description,
         installed=installed,
-        signer=signer,
-        icon=manifest.icon,
+        signer=package.signer,
+        icon=package.icon,
     )
 
 
@@ -46,8 +47,9 @@ def maker(manifest: Manifest) -> str:
     return str(author)[:200] if author else "unknown maker"
 
 
-def screen(manifest: Manifest, package: str, signer: str, known: Known) -> api.ConsentScreen:
+def screen(package: Package, known: Known) -> api.ConsentScreen:
     """Everything the consent screen shows for this package."""
+    manifest = package.manifest
     current = known.choices.get(manifest.name, Choices())
     places = [flows.Reach(flows.host_of(ask.url)) for ask in manifest.export_whitelist]
     outside = flows.outside(manifest)
@@ -59,8 +61,8 @@ def screen(manifest: Manifest, package: str, signer: str, known: Known) -> api.C
         kind=manifest.databox_type,
         version=manifest.version,
         maker=maker(manifest),
-        package=package,
-        signature=signer,
+        package=package.digest,
+        signature=package.signer,
         purpose=manifest.description,
         headline=flows.headline(dict.fromkeys(places)),
         leaves=bool(places),
@@ -71,6 +73,7 @@ def screen(manifest: Manifest, package: str, signer: str, known: Known) -> api.C
         notes=_notes(manifest, known),
         pages=manifest.run is not None and manifest.run.screen == "pages",
         installed=manifest.name in known.manifests,
+        icon=package.icon,
     )
 
 

@@ -117,11 +117,7 @@ class Service:
         installed = {each.name for each in self._state.all()}
         return api.Offers(
             offers=tuple(
-                consent.offer(
-                    package.manifest,
-                    signer=package.signer,
-                    installed=package.manifest.name in installed,
-                )
+                consent.offer(package, installed=package.manifest.name in installed)
                 for package in self._shelf.offers()
             )
         )
@@ -137,8 +133,14 @@ class Service:
     async def present(self, call: Call) -> api.ConsentScreen:
         """The consent screen of something installed, with the present choices."""
         installed = self._state.get(call.args["name"])
+        digest = installed.sla.package
         return await self._screen(
-            Package(digest=installed.sla.package, manifest=installed.manifest, signer="Installed")
+            Package(
+                digest=digest,
+                manifest=installed.manifest,
+                signer="Installed",
+                icon=self._state.icon(digest),
+            )
         )
 
     async def upload(self, call: Call) -> api.UploadReply:
@@ -215,14 +217,14 @@ class Service:
         known = consent.Known(
             sources=await self._sources.rows(),
             offers=[
-                (consent.offer(p.manifest, signer=p.signer, installed=False), p.manifest)
-                for p in self._shelf.offers()
+                (consent.offer(each, installed=False), each.manifest)
+                for each in self._shelf.offers()
             ],
             manifests={each.name: each.manifest for each in installed},
             choices={each.name: each.choices for each in installed},
             now=self._clock.now(),
         )
-        return consent.screen(package.manifest, package.digest, package.signer, known)
+        return consent.screen(package, known)
 
     async def _stats(self) -> dict[str, control.Stat]:
         raw = await self._box.ask(control.InstanceStats(id=0))
@@ -260,6 +262,7 @@ class Service:
             memory=stat.memory if stat else 0,
             scheme=manifest.run.scheme if manifest.run else "http",
             inline=manifest.run is not None and manifest.run.scripts == "inline",
+            icon=self._state.icon(installed.sla.package),
         )
 
 

@@ -33,6 +33,10 @@ class Bundle(Protocol):
         """The manifest of an uploaded folder, ours or made from a Dockerfile or package.json."""
         ...
 
+    def icon(self, manifest: manifest.Manifest, files: dict[str, bytes]) -> str:
+        """The picture of an uploaded folder, as a `data:` URL."""
+        ...
+
     def install_command(self, files: dict[str, bytes]) -> tuple[str, ...]:
         """What must be run once, in a throw-away sandbox, before it can start; mostly nothing."""
         ...
@@ -75,6 +79,7 @@ class Shelf:
         else:
             package = bundled
             await self._box.ask(control.AdoptPackage(id=0, bundled=bundled.manifest.name))
+            self._state.put_icon(bundled)
         if package.manifest.name != name:
             raise BadRequest(
                 "this package has another name",
@@ -106,7 +111,10 @@ class Shelf:
             tar.unlink(missing_ok=True)
         adopted = msgspec.json.decode(raw, type=control.Adopted)
         found = await self._manifest(adopted.digest, files, request.describe)
-        package = Package(digest=adopted.digest, manifest=found, signer="Built on this box")
+        icon = self._bundle.icon(found, files)
+        package = Package(
+            digest=adopted.digest, manifest=found, signer="Built on this box", icon=icon
+        )
         self._state.put_package(package)
         return package
 

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS component (
     name TEXT PRIMARY KEY, sla BLOB NOT NULL, arbiter_key TEXT NOT NULL, whole INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS package (
     digest TEXT PRIMARY KEY, manifest BLOB NOT NULL, signer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS icon (digest TEXT PRIMARY KEY, url TEXT NOT NULL);
 """
 
 
@@ -100,6 +101,20 @@ class State:
             "INSERT OR REPLACE INTO package VALUES (?, ?, ?)",
             (package.digest, msgspec.json.encode(package.manifest), package.signer),
         )
+        self.put_icon(package)
+
+    def put_icon(self, package: Package) -> None:
+        """Remember a package's picture: what is installed may outlive its package's offer."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO icon VALUES (?, ?)", (package.digest, package.icon)
+        )
+
+    def icon(self, digest: str) -> str:
+        """The picture of a package, as a `data:` URL; empty if there is none."""
+        row = self._connection.execute(
+            "SELECT url FROM icon WHERE digest = ?", (digest,)
+        ).fetchone()
+        return str(row[0]) if row else ""
 
     def package(self, digest: str) -> Package:
         """An unpacked upload.
@@ -113,11 +128,13 @@ class State:
         if row is None:
             raise NotFound("this package is not on the box", field="package", found=digest[:80])
         manifest = msgspec.json.decode(row[0], type=Manifest)
-        return Package(digest=digest, manifest=manifest, signer=row[1])
+        icon = self.icon(digest)
+        return Package(digest=digest, manifest=manifest, signer=row[1], icon=icon)
 
     def remove_package(self, digest: str) -> None:
         """Forget an unpacked upload."""
         self._connection.execute("DELETE FROM package WHERE digest = ?", (digest,))
+        self._connection.execute("DELETE FROM icon WHERE digest = ?", (digest,))
 
 
 def _installed(rows: Any) -> Iterator[Installed]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from databox.registry import content, folder, recipe
+from databox.registry import content, folder, icon, recipe
 from databox.wire.errors import DataboxError, NotFound
 from databox.wire.manifest import Manifest
 
@@ -15,11 +15,12 @@ BUILT_HERE = "Built on this box"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package. `digest`: names its exact content; `signer`: in words."""
+    """One package. `digest`: names its exact content; `signer`: in words; `icon`: a `data:` URL."""
 
     digest: str
     manifest: Manifest
     signer: str
+    icon: str
     folder: Path
 
 
@@ -81,5 +82,11 @@ class Bundle:
             return
         self._packages.setdefault(
             manifest.name,
-            Package(digest=content.digest(files), manifest=manifest, signer=RELEASED, folder=at),
+            Package(
+                digest=content.digest(files),
+                manifest=manifest,
+                signer=RELEASED,
+                icon=icon.data_url(manifest, files),
+                folder=at,
+            ),
         )

@@ -219,7 +219,7 @@ class ComponentRequest(_Api, frozen=True, kw_only=True):
 
 
 class Offer(_Api, frozen=True, kw_only=True):
-    """A package of the app store page."""
+    """A package of the app store page. `icon`: its picture as a `data:` URL, or empty."""
 
     name: str
     title: str
@@ -311,6 +311,7 @@ class ConsentScreen(_Api, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     pages: bool
     installed: bool
+    icon: str = ""
 
 
 class InstallRequest(_Api, frozen=True, kw_only=True):
@@ -327,7 +328,7 @@ class Component(_Api, frozen=True, kw_only=True):
 
     `state`: installing, starting, running, restarting, stopped, failed; `detail` in plain words.
     `screen`: views, pages, none; `scheme`: http or https, of its own pages; `inline`: they carry
-    inline scripts. `leaves`: it may send something out.
+    inline scripts. `leaves`: it may send something out. `icon`: a `data:` URL, or empty.
     """
 
     name: str
@@ -348,6 +349,7 @@ class Component(_Api, frozen=True, kw_only=True):
     memory: int = 0
     scheme: str = "http"
     inline: bool = False
+    icon: str = ""
 
 
 class Components(_Api, frozen=True, kw_only=True):

@@ -157,11 +157,15 @@ class Manifest(_Part, frozen=True, kw_only=True):
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """A package: its content digest (hex SHA-256), its manifest, and its signer in words."""
+    """A package: its content digest (hex SHA-256), its manifest, and its signer in words.
+
+    `icon`: its picture as a `data:` URL, empty if it has none.
+    """
 
     digest: str
     manifest: Manifest
     signer: str
+    icon: str = ""
 
 
 def decode(text: bytes) -> Manifest:

@@ -4,7 +4,7 @@ import pytest
 
 from databox.manager import consent
 from databox.wire import api
-from databox.wire.manifest import ExportAsk, Manifest, SourceAsk
+from databox.wire.manifest import ExportAsk, Manifest, Package, SourceAsk
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
 NOW = 1_700_000_000_000
@@ -20,7 +20,7 @@ def screen(choices: Choices) -> api.ConsentScreen:
     known = consent.Known(
         sources=(), offers=(), manifests={"graph": APP}, choices={"graph": choices}, now=NOW
     )
-    return consent.screen(APP, "digest", "signer", known)
+    return consent.screen(Package(digest="digest", manifest=APP, signer="signer"), known)
 
 
 def picked(until: int | None = None, store: str = "a-store") -> SourceChoice:

@@ -27,6 +27,11 @@ def test_every_package_of_the_release_is_offered() -> None:
     assert {each.signer for each in bundle.packages()} == {RELEASED}
 
 
+def test_every_package_of_the_release_has_its_picture() -> None:
+    bundle = Bundle([ROOT / "drivers", ROOT / "apps"])
+    assert [each.manifest.name for each in bundle.packages() if not each.icon] == []
+
+
 def test_package_is_named_by_its_content(tmp_path: Path) -> None:
     put(tmp_path / "one", "one")
     before = Bundle([tmp_path]).package("one").digest

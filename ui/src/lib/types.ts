@@ -161,6 +161,7 @@ export interface ConsentScreen {
   notes: string[]
   pages: boolean
   installed: boolean
+  icon: string
 }
 
 export interface Choices {
@@ -194,6 +195,7 @@ export interface Component {
   memory: number
   scheme: string
   inline: boolean
+  icon: string
 }
 
 export interface Components {
