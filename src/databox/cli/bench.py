@@ -40,7 +40,8 @@ def bench(*, as_json: bool, folder: Path = FOLDER) -> int:
         raise NotFound("no benchmarks are here", found=str(folder))
     figures: list[Figure] = []
     failed = 0
-    for script in scripts:
+    for number, script in enumerate(scripts, 1):
+        print(f"{number} of {len(scripts)}: {script.stem} …", file=sys.stderr, flush=True)
         done = subprocess.run(
             (sys.executable, str(script)), env=_environment(), stdout=subprocess.PIPE, check=False
         )
