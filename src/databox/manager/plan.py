@@ -96,7 +96,8 @@ def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.Gr
         target=choice.store,
         kind="act",
         routes=(api.Route(method="POST", path=f"/{source}/*"),),
-        caveats=(_until(choice.until),) if choice.until else (),
+        # Paths are alike in upper and lower case, sources are not.
+        caveats=(_only(source), *((_until(choice.until),) if choice.until else ())),
         source=source,
         until=choice.until,
         label=label,
@@ -105,7 +106,7 @@ def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.Gr
 
 
 def _caveats(choice: SourceChoice) -> tuple[str, ...]:
-    caveats = [f"datasources = {json.dumps([choice.source])}"]
+    caveats = [_only(choice.source)]
     if choice.exact != "raw":
         caveats.append(f"granularity >= {choice.exact}")
     if choice.since is not None:
@@ -113,6 +114,10 @@ def _caveats(choice: SourceChoice) -> tuple[str, ...]:
     if choice.until is not None:
         caveats.append(_until(choice.until))
     return tuple(caveats)
+
+
+def _only(source: str) -> str:
+    return f"datasources = {json.dumps([source])}"
 
 
 def _until(until: int) -> str:

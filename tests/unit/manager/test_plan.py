@@ -59,6 +59,14 @@ def test_a_picked_source_becomes_one_grant_with_its_limits_as_caveats():
     assert {route.method for route in grant.routes} == {"GET"}
 
 
+def test_to_act_on_one_source_is_not_to_act_on_another_spelt_alike():
+    asks = (SourceAsk(type="lamp", clientid="LOAD", exact=("PT1M",), act=True),)
+    app = msgspec.structs.replace(APP, datasources=asks)
+    picked = chosen(act=True, until=NOW + 1)
+    _, act = plan.grants(app, picked, [row(kind="lamp", actuator=True)], NOW)
+    assert act.caveats == ('datasources = ["cpu"]', f"time < {NOW + 1}")
+
+
 def test_all_allowed_destinations_are_one_grant_that_ends_with_the_first():
     choices = Choices(exports=(ExportChoice(url=URL, allowed=True, until=NOW + 7),))
     (grant,) = plan.grants(APP, choices, [], NOW)
