@@ -1,5 +1,6 @@
 """The owner of a real box at a real browser: the steps that every journey takes."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,10 +19,18 @@ GUARD_SECONDS = 1.0
 
 
 @contextmanager
-def real_box(*words: str) -> Iterator[BoxByScript]:
-    """A box in an empty home, by the command that owners use; when it ends, nothing is left."""
+def real_box(warm: Path) -> Iterator[BoxByScript]:
+    """A box in a home of its own, by the command that owners use; when it ends, nothing is left.
+
+    `warm`: where the first box leaves the programs it runs on, and the next find them.
+    """
     with box_by_script() as box:
-        box.up("--yes", *words)
+        if any(warm.iterdir()):
+            box.home.mkdir(mode=0o711)
+            shutil.copytree(warm, box.home / "runtime")
+        box.up("--yes")
+        if not any(warm.iterdir()):
+            shutil.copytree(box.home / "runtime", warm, dirs_exist_ok=True)
         yield box
         end(box)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.invented_box import PASSPHRASE, chromium, invented_box, listen, sign_in
+from tests.browser.invented_box import PASSPHRASE, invented_box, listen, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -35,12 +35,6 @@ class Dashboard:
     page: Page
     address: str
     complaints: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.box_by_script import box_by_script
-from tests.browser.invented_box import chromium
 from tests.browser.owner import Owner, end
 
 pytestmark = pytest.mark.browser
@@ -24,12 +23,6 @@ class Light:
     owner: Owner
     seconds: dict[str, float] = field(default_factory=dict)
     stored: list[tuple[str, str]] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -264,9 +257,9 @@ def test_history_tells_the_story(light: Light, stopped: Stopped) -> None:
     light.owner.visit("history")
     story = light.owner.page.locator("main ol")
     for sentence in (
-        "Ana agreed to what This computer asked for",
-        "Ana agreed to what Computer graph asked for",
-        "Computer graph may no longer use the store of This computer (by the owner)",
+        "Ana chose what This computer may do",
+        "Ana chose what Computer graph may do",
+        "Computer graph may no longer see Processor load of this computer: you stopped it",
     ):
         expect(story.get_by_text(sentence).first).to_be_visible()
     expect(story).to_contain_text("of Processor load of this computer today")

@@ -1,22 +1,16 @@
 """A box that is stopped and started again: who opens it, and what goes on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.box_by_script import PASSPHRASE
-from tests.browser.invented_box import chromium
 from tests.browser.owner import Owner, end, port_of, real_box
 
 pytestmark = pytest.mark.browser
 
 OTHER = "seven quiet rivers turn north"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 class Life:
@@ -38,8 +32,8 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def locked(browser: Browser) -> Iterator[Life]:
-    with real_box() as box:
+def locked(browser: Browser, warm: Path) -> Iterator[Life]:
+    with real_box(warm) as box:
         owner = Owner(browser.new_context(), box)
         life = Life(owner, owner.first_run())
         owner.start_this_computer()
@@ -92,8 +86,10 @@ def test_recovery_code_opens_the_box_and_sets_a_new_passphrase(locked: Life) -> 
     expect(page.get_by_role("heading", name="Settings")).to_be_visible(timeout=20_000)
 
 
-def test_box_that_starts_by_itself_measures_before_anybody_signs_in(browser: Browser) -> None:
-    with real_box() as box:
+def test_box_that_starts_by_itself_measures_before_anybody_signs_in(
+    browser: Browser, warm: Path
+) -> None:
+    with real_box(warm) as box:
         context = browser.new_context()
         owner = Owner(context, box)
         owner.first_run("Starts by itself")
