@@ -22,6 +22,9 @@ class FakePeople:
         self.asked.append((target, method, path))
         return "token"
 
+    async def acting(self, person, target, method, path, act):
+        return await act(await self.token(person, target, method, path))
+
 
 class FakeDialer:
     def __init__(self):
