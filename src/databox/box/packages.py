@@ -122,7 +122,7 @@ class Packages:
             )
             outcome = await self._engine.run_once(spec, b"", DESCRIBE_SECONDS)
         if outcome.exit.code != 0 or outcome.exit.reason is not ExitReason.EXITED:
-            raise _did_not_end_well("the file did not describe itself", outcome)
+            raise _did_not_end_well("the file did not describe itself", "describe", outcome)
         return Described(manifest=outcome.stdout.decode(errors="replace"))
 
     def folder(self, digest: str) -> Path:
@@ -196,7 +196,7 @@ class Packages:
         else:
             outcome = await self._engine.run_once(spec, archive, UNPACK_SECONDS)
         if outcome.exit.code != 0 or outcome.exit.reason is not ExitReason.EXITED:
-            raise _did_not_end_well("the package cannot be unpacked", outcome)
+            raise _did_not_end_well("the package cannot be unpacked", "files", outcome)
         return await asyncio.to_thread(harvest.read, folder)
 
     async def _fetch(self, spec: RunSpec, archive: bytes, tool: str) -> Outcome:
@@ -252,11 +252,12 @@ def _archive(folder: Path) -> bytes:
     return out.getvalue()
 
 
-def _did_not_end_well(what: str, outcome: Outcome) -> BadRequest:
+def _did_not_end_well(what: str, field: str, outcome: Outcome) -> BadRequest:
     said = outcome.stderr[-SHOWN:].decode(errors="replace").strip()
     return BadRequest(
         what,
         code="package-run",
+        field=field,
         found=said or outcome.exit.detail or f"{outcome.exit.reason} with code {outcome.exit.code}",
         remedy="Run the file by itself to see what it says",
     )

@@ -6,8 +6,9 @@ Standard library only: a mistake is told before anything is installed.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-EXACT = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
+EXACT: dict[str, Literal["raw", "PT1M", "PT1H"]] = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
 """How exact, in the words of the command line and of the manifest."""
 
 

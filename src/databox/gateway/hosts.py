@@ -3,19 +3,21 @@
 1. `Host` is exactly the dashboard's, or that of a live app screen; anything else is answered 421,
    so a page that makes its name point at this machine (DNS rebinding) gets nothing.
 2. A call of the public API that a browser sends says `Sec-Fetch-Site: same-origin`, and where it
-   changes something an exact `Origin` and a JSON body. Cookies play no part, so another port of
-   the same name cannot borrow a session; and it is not the same origin either.
+   changes something an exact `Origin`. Cookies play no part, so another port of the same name
+   cannot borrow a session; and it is not the same origin either.
 3. A WebSocket has an exact `Origin`; who it is stands in its first message.
 4. The command line sends no `Sec-Fetch-*` at all; it is let through to the proof of its session.
+5. Whatever changes something says that its body is JSON, which no form of a page can say.
 """
 
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from databox.wire.errors import DataboxError, Denied
+from databox.wire.errors import BadRequest, DataboxError, Denied
 
 SHELL = "databox.localhost"
+JSON = "application/json"
 _LABEL = re.compile(r"[a-z2-7]{26}")
 
 
@@ -60,7 +62,21 @@ def check_api_call(method: str, headers: Mapping[str, str], origins: Origins) ->
 
     Raises:
         Denied: as rules 2 to 4 say.
+        BadRequest: as rule 5 says.
     """
+    _check_site(method, headers, origins)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if method not in ("GET", "HEAD") and kind != JSON:
+        raise BadRequest(
+            "the body must say that it is JSON",
+            code="content-type",
+            field="content-type",
+            found=kind[:100] or "nothing",
+            remedy=f"Send a JSON body, and the header Content-Type: {JSON}",
+        )
+
+
+def _check_site(method: str, headers: Mapping[str, str], origins: Origins) -> None:
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     if site is None and origin is None:
@@ -77,8 +93,6 @@ def check_api_call(method: str, headers: Mapping[str, str], origins: Origins) ->
         return
     if origin is None:
         raise Denied("a change needs an Origin header", code="cross-site")
-    if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Denied("a change needs a JSON body", code="not-json")
 
 
 def check_page(headers: Mapping[str, str]) -> None:

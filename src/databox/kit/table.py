@@ -111,7 +111,7 @@ class _Served:
         try:
             return self._decoder.decode(request.body)
         except msgspec.ValidationError as error:
-            raise invalid(error) from error
+            raise invalid(error, whole="body") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(
                 "the body is not JSON",

@@ -8,7 +8,7 @@ remembered as whole. What is found not whole at the next start is taken back.
 import asyncio
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,10 @@ from databox.wire.sla import Sla
 LOCALTIME = Path("/etc/localtime")
 
 
+Unpack = Callable[[Package], Awaitable[None]]
+"""Sees that a package lies where instances can read it."""
+
+
 class Installer:
     """Carries out what the plan decides. One change at a time."""
 
@@ -43,7 +47,9 @@ class Installer:
         self._timezone = timezone_of(LOCALTIME.read_bytes() if LOCALTIME.exists() else b"")
         self._turn = asyncio.Lock()
 
-    async def install(self, package: Package, request: api.InstallRequest, user: str) -> Installed:
+    async def install(
+        self, package: Package, request: api.InstallRequest, user: str, unpack: Unpack
+    ) -> Installed:
         """Install a package under the owner's choices.
 
         Raises:
@@ -70,6 +76,7 @@ class Installer:
                 agreed=now,
                 text=request.text,
             )
+            await unpack(package)
             key = base64.b64encode(secrets.token_bytes(32)).decode()
             installed = Installed(sla=sla, arbiter_key=key, whole=False)
             await self._peers.record(_entry(package), _consent(sla, user))
@@ -118,7 +125,12 @@ class Installer:
             BadRequest: nothing was named.
         """
         if not (request.grant or request.component or request.store):
-            raise BadRequest("name a grant, a component or a source", field="grant")
+            raise BadRequest(
+                "this names no permission to end",
+                field="grant",
+                found="nothing",
+                remedy="Name a grant, a component or a source",
+            )
         async with self._turn:
             over = [g for g in await self._peers.grants() if _named(g, request)]
             took = await self._end(over)
@@ -258,6 +270,7 @@ class Installer:
 
     async def _take_back(self, installed: Installed) -> None:
         await self._remove(installed, keep=False)
+        await self._peers.record(ledger.Uninstalled(component=installed.name, kept=False))
 
     async def _remove(self, installed: Installed, *, keep: bool) -> None:
         name = installed.name

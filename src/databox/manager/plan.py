@@ -239,4 +239,5 @@ def _no_strangers(field: str, chosen: Sequence[str], asked: Container[str]) -> N
                 code="duplicate",
                 field=f"choices.{field}",
                 found=name,
+                remedy="Answer each ask once",
             )

@@ -53,6 +53,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
     box.on_unlisten(lambda gone: server.close_caller(gone.caller))
     box.on_event(service.heard)
     await installer.reconcile()
+    await shelf.tidy(state.in_use())
     await box.ready()
     await box.run()
     await server.drain()
@@ -151,8 +152,8 @@ class Service:
     async def install(self, call: Call) -> api.Component:
         """Install with the owner's choices."""
         request: api.InstallRequest = call.message
-        package = await self._shelf.take(request.name, request.package)
-        installed = await self._installer.install(package, request, call.user)
+        package = self._shelf.find(request.name, request.package)
+        installed = await self._installer.install(package, request, call.user, self._shelf.unpack)
         return await self._row(installed)
 
     async def choices(self, call: Call) -> api.Component:
@@ -178,9 +179,13 @@ class Service:
         return await self._row(self._state.get(call.args["name"]))
 
     async def uninstall(self, call: Call) -> None:
-        """Remove it."""
-        await self._installer.uninstall(call.args["name"], keep=call.message.keep)
-        self._heard.pop(call.args["name"], None)
+        """Remove it, and its upload unless its data waits for the next one."""
+        name, keep = call.args["name"], call.message.keep
+        digest = self._state.get(name).sla.package
+        await self._installer.uninstall(name, keep=keep)
+        self._heard.pop(name, None)
+        if not keep:
+            await self._shelf.tidy(self._state.in_use(), digest)
 
     async def tail(self, call: Call) -> api.LogReply:
         """The end of its own output."""

@@ -5,7 +5,8 @@ import binascii
 import io
 import secrets
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ import msgspec
 from databox.kit.control import Control
 from databox.manager.state import State
 from databox.wire import api, control, manifest
-from databox.wire.errors import BadRequest, NotFound
+from databox.wire.errors import BadRequest, Conflict, DataboxError, NotFound
 from databox.wire.manifest import Package
 
 
@@ -66,20 +67,14 @@ class Shelf:
                 return package
         raise NotFound("the app store has nothing of this name", field="name", found=name[:80])
 
-    async def take(self, name: str, digest: str) -> Package:
-        """The package to install, unpacked where instances can read it.
+    def find(self, name: str, digest: str) -> Package:
+        """The package to install.
 
         Raises:
             NotFound: no such package.
-            BadRequest: the content is not what the consent screen showed.
+            BadRequest: it has another name than the one that the consent screen showed.
         """
-        bundled = next((p for p in self._bundle.packages() if p.digest == digest), None)
-        if bundled is None:
-            package = self._state.package(digest)
-        else:
-            package = bundled
-            await self._box.ask(control.AdoptPackage(id=0, bundled=bundled.manifest.name))
-            self._state.put_icon(bundled)
+        package = self._bundled(digest) or self._state.package(digest)
         if package.manifest.name != name:
             raise BadRequest(
                 "this package has another name",
@@ -88,6 +83,19 @@ class Shelf:
                 remedy="Install it from its own consent screen",
             )
         return package
+
+    async def unpack(self, package: Package) -> None:
+        """See that a package lies where instances can read it; an upload does so already."""
+        if self._bundled(package.digest):
+            await self._box.ask(control.AdoptPackage(id=0, bundled=package.manifest.name))
+            self._state.put_icon(package)
+
+    async def tidy(self, used: Container[str], digest: str = "") -> None:
+        """Delete uploads that nothing installed comes from: this one, or all of them."""
+        for each in self._state.packages():
+            if each not in used and digest in ("", each):
+                self._state.remove_package(each)
+                await self._delete(each)
 
     async def upload(self, request: api.UploadRequest) -> Package:
         """Unpack an uploaded folder in a sandbox and read its manifest.
@@ -109,14 +117,25 @@ class Shelf:
             raw = await self._box.ask(control.AdoptPackage(id=0, upload=tar.name, install=install))
         finally:
             tar.unlink(missing_ok=True)
-        adopted = msgspec.json.decode(raw, type=control.Adopted)
-        found = await self._manifest(adopted.digest, files, request.describe)
-        icon = self._bundle.icon(found, files)
-        package = Package(
-            digest=adopted.digest, manifest=found, signer="Built on this box", icon=icon
-        )
+        digest = msgspec.json.decode(raw, type=control.Adopted).digest
+        try:
+            found = await self._manifest(digest, files, request.describe)
+            icon = self._bundle.icon(found, files)
+        except DataboxError:
+            if digest not in self._state.packages() and not self._bundled(digest):
+                await self._delete(digest)
+            raise
+        package = Package(digest=digest, manifest=found, signer="Built on this box", icon=icon)
         self._state.put_package(package)
         return package
+
+    def _bundled(self, digest: str) -> Package | None:
+        return next((each for each in self._bundle.packages() if each.digest == digest), None)
+
+    async def _delete(self, digest: str) -> None:
+        # Not there any more, or still in use after all: then there is nothing to delete.
+        with suppress(NotFound, Conflict):
+            await self._box.ask(control.RemovePackage(id=0, package=digest))
 
     async def _manifest(
         self, digest: str, files: dict[str, bytes], describe: str
@@ -126,7 +145,12 @@ class Shelf:
             manifest.check(found)
             return found
         if describe not in files:
-            raise NotFound("the file to describe is not in the upload", field="describe")
+            raise NotFound(
+                "the file to describe is not in the upload",
+                field="describe",
+                found=describe[:100],
+                remedy="Name one of the uploaded files",
+            )
         raw = await self._box.ask(control.Describe(id=0, package=digest, file=describe))
         return manifest.decode(msgspec.json.decode(raw, type=control.Described).manifest.encode())
 
@@ -135,7 +159,12 @@ def _content(path: str, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadRequest("not base64", field=f"files.{path[:80]}", found=str(error)) from error
+        raise BadRequest(
+            "the content of this file is not base64",
+            field=f"files.{path[:80]}",
+            found=str(error),
+            remedy="Encode the bytes of each file in base64",
+        ) from error
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

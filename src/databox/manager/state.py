@@ -1,23 +1,24 @@
 """What the manager remembers: installed components with their SLAs, and uploaded packages."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import apsw
 import msgspec
 
+from databox.kit.database import prepare, rows, transaction
 from databox.wire.errors import NotFound
 from databox.wire.manifest import Manifest, Package
 from databox.wire.sla import Choices, Sla
 
-_SCHEMA = """
+_STEPS = (
+    """
 CREATE TABLE IF NOT EXISTS component (
     name TEXT PRIMARY KEY, sla BLOB NOT NULL, arbiter_key TEXT NOT NULL, whole INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS package (
     digest TEXT PRIMARY KEY, manifest BLOB NOT NULL, signer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS icon (digest TEXT PRIMARY KEY, url TEXT NOT NULL);
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,37 +53,34 @@ class State:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        connection.execute(_SCHEMA)
+        prepare(connection, "manager", _STEPS)
 
     def put(self, installed: Installed) -> None:
-        """Write a component, new or changed."""
-        self._connection.execute(
+        """Write a component, new or changed.
+
+        Raises:
+            Unavailable: the disk is full or in trouble; nothing was written. So with every change.
+        """
+        self._change(
             "INSERT OR REPLACE INTO component VALUES (?, ?, ?, ?)",
-            (
-                installed.name,
-                msgspec.json.encode(installed.sla),
-                installed.arbiter_key,
-                installed.whole,
-            ),
+            installed.name,
+            msgspec.json.encode(installed.sla),
+            installed.arbiter_key,
+            installed.whole,
         )
 
     def remove(self, name: str) -> None:
         """Forget a component."""
-        self._connection.execute("DELETE FROM component WHERE name = ?", (name,))
+        self._change("DELETE FROM component WHERE name = ?", name)
 
     def all(self) -> list[Installed]:
         """Every component, half-installed ones too, by name."""
-        rows = self._connection.execute(
-            "SELECT sla, arbiter_key, whole FROM component ORDER BY name"
-        )
-        return list(_installed(rows))
+        return self._find("SELECT sla, arbiter_key, whole FROM component ORDER BY name")
 
     def find(self, name: str) -> Installed | None:
         """One component, or None."""
-        rows = self._connection.execute(
-            "SELECT sla, arbiter_key, whole FROM component WHERE name = ?", (name,)
-        )
-        return next(_installed(rows), None)
+        found = self._find("SELECT sla, arbiter_key, whole FROM component WHERE name = ?", name)
+        return found[0] if found else None
 
     def get(self, name: str) -> Installed:
         """One component.
@@ -92,29 +90,36 @@ class State:
         """
         installed = self.find(name)
         if installed is None:
-            raise NotFound("nothing with this name is installed", field="name", found=name[:80])
+            raise NotFound(
+                "nothing with this name is installed",
+                field="name",
+                found=name[:80],
+                remedy="Look at the list of what is installed",
+            )
         return installed
+
+    def in_use(self) -> frozenset[str]:
+        """The digests of the packages that components come from."""
+        return frozenset(each.sla.package for each in self.all())
 
     def put_package(self, package: Package) -> None:
         """Remember an unpacked upload."""
-        self._connection.execute(
+        self._change(
             "INSERT OR REPLACE INTO package VALUES (?, ?, ?)",
-            (package.digest, msgspec.json.encode(package.manifest), package.signer),
+            package.digest,
+            msgspec.json.encode(package.manifest),
+            package.signer,
         )
         self.put_icon(package)
 
     def put_icon(self, package: Package) -> None:
         """Remember a package's picture: what is installed may outlive its package's offer."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO icon VALUES (?, ?)", (package.digest, package.icon)
-        )
+        self._change("INSERT OR REPLACE INTO icon VALUES (?, ?)", package.digest, package.icon)
 
     def icon(self, digest: str) -> str:
         """The picture of a package, as a `data:` URL; empty if there is none."""
-        row = self._connection.execute(
-            "SELECT url FROM icon WHERE digest = ?", (digest,)
-        ).fetchone()
-        return str(row[0]) if row else ""
+        found = rows(self._connection, "SELECT url FROM icon WHERE digest = ?", (digest,))
+        return str(found[0][0]) if found else ""
 
     def package(self, digest: str) -> Package:
         """An unpacked upload.
@@ -122,21 +127,34 @@ class State:
         Raises:
             NotFound: there is no such package.
         """
-        row = self._connection.execute(
-            "SELECT manifest, signer FROM package WHERE digest = ?", (digest,)
-        ).fetchone()
-        if row is None:
-            raise NotFound("this package is not on the box", field="package", found=digest[:80])
-        manifest = msgspec.json.decode(row[0], type=Manifest)
+        text = "SELECT manifest, signer FROM package WHERE digest = ?"
+        found = rows(self._connection, text, (digest,))
+        if not found:
+            raise NotFound(
+                "this package is not on the box",
+                field="package",
+                found=digest[:80],
+                remedy="Upload it again",
+            )
+        manifest = msgspec.json.decode(found[0][0], type=Manifest)
         icon = self.icon(digest)
-        return Package(digest=digest, manifest=manifest, signer=row[1], icon=icon)
+        return Package(digest=digest, manifest=manifest, signer=found[0][1], icon=icon)
+
+    def packages(self) -> list[str]:
+        """The digests of all uploads."""
+        return [row[0] for row in rows(self._connection, "SELECT digest FROM package")]
 
     def remove_package(self, digest: str) -> None:
         """Forget an unpacked upload."""
-        self._connection.execute("DELETE FROM package WHERE digest = ?", (digest,))
-        self._connection.execute("DELETE FROM icon WHERE digest = ?", (digest,))
+        self._change("DELETE FROM package WHERE digest = ?", digest)
+        self._change("DELETE FROM icon WHERE digest = ?", digest)
 
+    def _change(self, text: str, *values: object) -> None:
+        with transaction(self._connection):
+            self._connection.execute(text, values)
 
-def _installed(rows: Any) -> Iterator[Installed]:
-    for sla, key, whole in rows:
-        yield Installed(sla=msgspec.json.decode(sla, type=Sla), arbiter_key=key, whole=bool(whole))
+    def _find(self, text: str, *values: object) -> list[Installed]:
+        return [
+            Installed(sla=msgspec.json.decode(sla, type=Sla), arbiter_key=key, whole=bool(whole))
+            for sla, key, whole in rows(self._connection, text, values)
+        ]

@@ -11,7 +11,11 @@ from databox.sdk.writer import Offer
 from databox.wire import manifest
 from databox.wire.errors import BadRequest
 
-EXACT = {"raw": ("raw", "PT1M", "PT1H"), "minute": ("PT1M", "PT1H"), "hour": ("PT1H",)}
+EXACT: dict[str, tuple[manifest.Exactness, ...]] = {
+    "raw": ("raw", "PT1M", "PT1H"),
+    "minute": ("PT1M", "PT1H"),
+    "hour": ("PT1H",),
+}
 """For each finest exactness, all that serve: what can use seconds can use hours as well."""
 
 

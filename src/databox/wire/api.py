@@ -6,7 +6,7 @@ import msgspec
 
 from databox.wire import views
 from databox.wire.ledger import Checkpoint, Entry, Event
-from databox.wire.manifest import Manifest
+from databox.wire.manifest import Exactness, Manifest
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
 
@@ -268,7 +268,7 @@ class AskRow(_Api, frozen=True, kw_only=True):
     type: str
     why: str
     required: bool
-    exact: tuple[str, ...]
+    exact: tuple[Exactness, ...]
     far_back: int | None
     act: bool
     candidates: tuple[SourceRow, ...]

@@ -23,7 +23,7 @@ Line = Annotated[str, Meta(max_length=200)]
 ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 """How the component calls one of its asks: `DATASOURCE_<clientid>` in its environment."""
 
-Exactness = Annotated[str, Meta(pattern=r"^(raw|PT1M|PT1H)$")]
+Exactness = Literal["raw", "PT1M", "PT1H"]
 """`raw`, or closed windows of a minute or an hour: an ISO 8601 duration."""
 
 
@@ -180,6 +180,7 @@ def decode(text: bytes) -> Manifest:
         raise BadRequest(
             "the manifest is too long",
             code="manifest-size",
+            field="manifest",
             found=f"{len(text)} bytes",
             remedy=f"Keep it under {MAX_MANIFEST} bytes",
         )
@@ -189,7 +190,11 @@ def decode(text: bytes) -> Manifest:
         raise invalid(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(
-            "the manifest is not JSON", code="manifest-json", found=str(error)
+            "the manifest is not JSON",
+            code="manifest-json",
+            field="manifest",
+            found=str(error),
+            remedy="Write one JSON object; mind commas after the last of a list",
         ) from error
     manifest = _as_meant_in_2017(manifest)
     check(manifest)
@@ -205,7 +210,11 @@ def check(manifest: Manifest) -> None:
     component_name(manifest.name)
     if len(manifest.name) > 34:
         raise BadRequest(
-            "the name is too long", code="name-grammar", field="name", found=manifest.name
+            "the name is too long",
+            code="name-grammar",
+            field="name",
+            found=manifest.name,
+            remedy="Use at most 34 letters, digits and dashes",
         )
     _unique("datasources", [ask.clientid for ask in manifest.datasources])
     _unique("provides", [offer.id for offer in manifest.provides])
@@ -223,6 +232,7 @@ def check(manifest: Manifest) -> None:
             "an app cannot reach outside hosts",
             code="manifest-outside",
             field="external-whitelist",
+            found=", ".join(url for ask in manifest.external_whitelist for url in ask.urls)[:200],
             remedy="Ask for export-whitelist, or make it a driver",
         )
     if manifest.external_whitelist and manifest.datasources:
@@ -230,6 +240,7 @@ def check(manifest: Manifest) -> None:
             "a component with outside hosts cannot read other sources",
             code="manifest-outside",
             field="datasources",
+            found=", ".join(ask.clientid for ask in manifest.datasources)[:200],
             remedy="Split it into a driver and an app",
         )
 
@@ -245,16 +256,19 @@ def _as_meant_in_2017(manifest: Manifest) -> Manifest:
     return msgspec.structs.replace(manifest, datasources=(), provides=(*manifest.provides, *offers))
 
 
-def invalid(error: msgspec.ValidationError) -> BadRequest:
-    """Turn msgspec's message, `<what> - at `$.path``, into field and finding."""
+def invalid(error: msgspec.ValidationError, *, whole: str = "manifest") -> BadRequest:
+    """Turn msgspec's message, `<what> - at `$.path``, into field and finding.
+
+    `whole`: what to call the document where it is wrong as such.
+    """
     what, _, where = str(error).partition(" - at `")
-    field = where.rstrip("`").removeprefix("$").lstrip(".") or "manifest"
+    field = where.rstrip("`").removeprefix("$").lstrip(".") or whole
     return BadRequest(
         "this part of the document does not fit its schema",
         code="schema",
         field=field,
         found=what,
-        remedy="See the manifest reference for the fields and their types",
+        remedy=f"See the reference for the fields of the {whole} and their types",
     )
 
 
@@ -262,5 +276,9 @@ def _unique(field: str, values: list[str]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
         raise BadRequest(
-            "the same name stands twice", code="duplicate", field=field, found=", ".join(twice)
+            "the same name stands twice",
+            code="duplicate",
+            field=field,
+            found=", ".join(twice)[:200],
+            remedy="Give each a name of its own, or remove one",
         )

@@ -1,7 +1,7 @@
 import pytest
 
 from databox.gateway.hosts import Misdirected, Origins, check_api_call, check_page
-from databox.wire.errors import Denied
+from databox.wire.errors import BadRequest, Denied
 
 ORIGINS = Origins(8989)
 LABEL = "abcdefghijklmnopqrstuvwxyz"
@@ -52,7 +52,19 @@ def test_a_websocket_needs_the_dashboards_origin():
 
 
 def test_the_command_line_passes_to_its_proof():
-    assert check_api_call("POST", {}, ORIGINS) is None
+    assert check_api_call("POST", {"content-type": "application/json"}, ORIGINS) is None
+    assert check_api_call("GET", {}, ORIGINS) is None
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("headers", [OWN, {}])
+def test_a_change_says_that_its_body_is_json(headers, kind):
+    changed = {**headers, "content-type": kind} if kind is not None else {**headers}
+    if kind is None:
+        changed.pop("content-type", None)
+    with pytest.raises(BadRequest) as refused:
+        check_api_call("POST", changed, ORIGINS)
+    assert refused.value.field == "content-type"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,6 @@ def test_the_command_line_passes_to_its_proof():
         {"origin": "http://databox.localhost:9999"},
         {"origin": "null"},
         {"origin": None},
-        {"content-type": "text/plain"},
         {"sec-fetch-site": None},
     ],
 )

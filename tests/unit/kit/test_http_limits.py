@@ -125,6 +125,8 @@ def test_an_oversized_body_is_refused_in_words_although_it_is_still_being_sent(r
         "code": "too-large",
         "message": "The body is larger than 1000 bytes",
         "field": "body",
+        "found": "more than 1000 bytes",
+        "remedy": "Send less at once",
     }
 
 

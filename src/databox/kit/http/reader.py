@@ -294,7 +294,12 @@ class RequestReader:
         self._on_request(request, self._keeps)
 
     def _body_too_large(self) -> Refused:
-        error = TooLarge(f"The body is larger than {self._max_body} bytes", field="body")
+        error = TooLarge(
+            f"The body is larger than {self._max_body} bytes",
+            field="body",
+            found=f"more than {self._max_body} bytes",
+            remedy="Send less at once",
+        )
         return Refused(refusal(error))
 
 
