@@ -57,7 +57,7 @@ class RunningBox:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Host": self.address.removeprefix("http://"), "Content-Type": "application/json"}
         if self._session:
-            headers |= {"Authorization": f"DPoP {self._session}", "DPoP": self._proof(method, path)}
+            headers |= self.proof(method, path)
         try:
             connection.request(method, path, json.dumps(body) if body else None, headers)
             response = connection.getresponse()
@@ -161,7 +161,8 @@ class RunningBox:
         self.process.stdout.close()
         return code
 
-    def _proof(self, method: str, path: str) -> str:
+    def proof(self, method: str, path: str) -> dict[str, str]:
+        """The headers that make a call the signed-in owner's."""
         asked = Asked(
             method=method,
             url=self.address + path.partition("?")[0],
@@ -169,7 +170,8 @@ class RunningBox:
             now=int(time.time()),
             identifier=uuid.uuid4().hex,
         )
-        return make_proof(self._key, asked)
+        proof = make_proof(self._key, asked)
+        return {"Authorization": f"DPoP {self._session}", "DPoP": proof}
 
 
 def command(home: Path, port: int = 0) -> list[str]:
