@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from databox.gateway.people import People, Person
+from databox.gateway.watch import Watch
 from databox.kit.dialer import Dialer
 from databox.kit.http.message import Request, Upgrade
 from databox.kit.http.websocket import WebSocket
-from databox.wire.errors import DataboxError, Unavailable
+from databox.wire.errors import DataboxError
 from databox.wire.names import STORE_SUFFIX, any_name, source_id
 
 log = logging.getLogger("databox.gateway")
 
-MOST_SOURCES = 32
+MOST_SOURCES = 128
+"""Sources of one page, over all its frames."""
 _HELLO_S = 10.0
 _CHECK_S = 5.0
 
@@ -53,23 +55,21 @@ class Live:
         async with asyncio.timeout(_HELLO_S):
             hello = msgspec.json.decode(await _text(socket), type=_Hello)
             person = await self._people.prove(hello.session, hello.proof, "GET", path)
-            wish = msgspec.json.decode(await _text(socket), type=_Subscribe)
-        by_store: dict[str, list[str]] = {}
-        for store, source in wish.subscribe[:MOST_SOURCES]:
-            by_store.setdefault(any_name(store), []).append(source_id(source))
-        tasks = [
-            asyncio.create_task(self._watch(socket, person, store, sources))
-            for store, sources in by_store.items()
-            if store.endswith(STORE_SUFFIX)
-        ]
-        tasks.append(asyncio.create_task(self._guard(socket, person)))
+            first = await _text(socket)
+        page = Subscribed(partial(self._watch, socket, person))
+        guard = asyncio.create_task(self._guard(socket, person))
         try:
-            while await socket.receive() is not None:
-                pass
+            page.take(first)
+            while (message := await socket.receive()) is not None:
+                page.take(message)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await page.end()
+            guard.cancel()
+            await asyncio.gather(guard, return_exceptions=True)
+
+    def _watch(self, socket: WebSocket, person: Person, store: str) -> Watch:
+        people, dialer = self._people, self._dialer
+        return Watch(store, person, people=people, dialer=dialer, send=socket.send)
 
     async def _guard(self, socket: WebSocket, person: Person) -> None:
         """Close the connection soon after the session ends, or when nobody can tell whether it has.
@@ -82,32 +82,40 @@ class Live:
         finally:
             socket.close(1008, "this session has ended")
 
-    async def _watch(
-        self, socket: WebSocket, person: Person, store: str, sources: list[str]
-    ) -> None:
-        """Relay one store's events; when the store restarts, come back."""
-        while True:
-            with suppress(DataboxError, OSError, TimeoutError):
-                await self._relay(socket, person, store, sources)
-            await asyncio.sleep(0.5)
 
-    async def _relay(
-        self, socket: WebSocket, person: Person, store: str, sources: list[str]
-    ) -> None:
-        token = await self._people.token(person, store, "GET", "/ws")
-        events = await self._dialer.websocket(store, "/ws", headers={"x-api-key": token})
-        try:
-            for source in sources:
-                path = f"/sub/{source}/ts"
-                key = await self._people.token(person, store, "GET", path)
-                answer = await self._dialer.fetch(store, "GET", path, headers={"x-api-key": key})
-                if answer.status != 200:
-                    # A source that its driver has not registered yet: try again soon.
-                    raise Unavailable("the store takes no subscription yet", found=path)
-            while (message := await events.receive()) is not None:
-                socket.send(_event(store, message))
-        finally:
-            events.close()
+class Subscribed:
+    """What one page watches: each of its frames adds to it, up to a bound."""
+
+    def __init__(self, make: Callable[[str], Watch]) -> None:
+        self._make = make
+        self._watches: dict[str, Watch] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._count = 0
+
+    def take(self, frame: str | bytes) -> None:
+        """Watch what the frame asks for; beyond the bound nothing more is watched.
+
+        Raises:
+            msgspec.MsgspecError: not such a frame.
+            BadRequest: a name that none can have.
+        """
+        wish = msgspec.json.decode(frame, type=_Subscribe)
+        for store, source in wish.subscribe[: MOST_SOURCES - self._count]:
+            self._count += 1
+            if any_name(store).endswith(STORE_SUFFIX):
+                self._watch(store).add((source_id(source),))
+
+    def _watch(self, store: str) -> Watch:
+        if store not in self._watches:
+            self._watches[store] = self._make(store)
+            self._tasks.append(asyncio.create_task(self._watches[store].run()))
+        return self._watches[store]
+
+    async def end(self) -> None:
+        """Watch nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def _text(socket: WebSocket) -> str:
@@ -115,16 +123,3 @@ async def _text(socket: WebSocket) -> str:
     if not isinstance(message, str):
         raise TimeoutError("the page left before it said who it is")
     return message
-
-
-def _event(store: str, message: str | bytes) -> str:
-    """A store's event as the dashboard reads it: {store, source, t, data}."""
-    event: dict[str, Any] = msgspec.json.decode(message)
-    return msgspec.json.encode(
-        {
-            "store": store,
-            "source": event.get("datasource_id"),
-            "t": event.get("timestamp"),
-            "data": event.get("data"),
-        }
-    ).decode()

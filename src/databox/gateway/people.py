@@ -1,7 +1,9 @@
 """Who is calling: sessions checked at the arbiter, and five-minute tokens to act for them."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from databox.gateway.hosts import Origins
 from databox.gateway.proof import Expected, Used, verify
@@ -9,10 +11,12 @@ from databox.kit.clock import Clock
 from databox.kit.dialer import Dialer
 from databox.kit.http.message import Request
 from databox.wire import api
-from databox.wire.errors import NotFound, Unauthenticated
+from databox.wire.errors import NotFound, Unauthenticated, Unavailable
 
 _KEPT_MS = 5_000
 _MOST = 2_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,16 @@ class People:
         except Unauthenticated:
             return False
 
-    async def token(self, person: Person, target: str, method: str, path: str) -> str:
-        """A token to do one thing as this person; kept until a minute before it ends."""
+    async def token(
+        self, person: Person, target: str, method: str, path: str, *, fresh: bool = False
+    ) -> str:
+        """A token to do one thing as this person; kept until a minute before it ends.
+
+        `fresh`: the kept one was refused.
+        """
         key = (person.digest, target, method, path)
         kept = self._tokens.get(key)
-        if kept is None or kept.expires - 60_000 < self._clock.now():
+        if fresh or kept is None or kept.expires - 60_000 < self._clock.now():
             if len(self._tokens) >= _MOST:
                 self._tokens.clear()
             kept = await self._dialer.call(
@@ -84,6 +93,36 @@ class People:
             )
             self._tokens[key] = kept
         return kept.token
+
+    async def acting(
+        self,
+        person: Person,
+        target: str,
+        method: str,
+        path: str,
+        act: Callable[[str], Awaitable[T]],
+    ) -> T:
+        """Do one thing as this person; `act` takes the token, and a new one if that is refused.
+
+        A store that was deleted and made again has another secret, so it refuses what was minted
+        before; what was refused has changed nothing, so it may be tried twice.
+
+        Raises:
+            Unavailable: the new one is refused too; it says nothing about the session.
+        """
+        try:
+            return await act(await self.token(person, target, method, path))
+        except Unauthenticated:
+            token = await self.token(person, target, method, path, fresh=True)
+        try:
+            return await act(token)
+        except Unauthenticated as error:
+            raise Unavailable(
+                "the box could not look this up for you",
+                code="refused-inside",
+                found=error.code,
+                remedy="Try again in a few seconds; if it stays so, restart the box",
+            ) from error
 
     async def end(self, person: Person) -> None:
         """Sign out."""

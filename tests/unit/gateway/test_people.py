@@ -8,7 +8,7 @@ from databox.gateway.live import Live
 from databox.gateway.people import People, Person
 from databox.gateway.proof import jwk_of, thumbprint
 from databox.kit.clock import FixedClock
-from databox.wire.api import SessionOwner
+from databox.wire.api import SessionOwner, UserToken
 from databox.wire.errors import Unauthenticated, Unavailable
 
 OWNER = SessionOwner(
@@ -82,3 +82,49 @@ def test_a_live_view_ends_when_nobody_can_say_that_its_session_holds(trouble):
     else:
         asyncio.run(watch())
     assert socket.closed
+
+
+class Minting:
+    """Mints tokens with numbers."""
+
+    def __init__(self):
+        self.minted = 0
+
+    async def call(self, name, message, **_):
+        assert name == "user-token"
+        self.minted += 1
+        return UserToken(token=f"token {self.minted}", expires=NOW + 10**6)
+
+
+ANA = Person("d", "Ana", "owner", "t", NOW + 10**9)
+
+
+def acting(refuse):
+    """Act twice as Ana at a store that refuses some tokens; gives the tokens that were tried."""
+    tried = []
+
+    async def act(token):
+        tried.append(token)
+        if token in refuse:
+            raise Unauthenticated("no", code="bad-token")
+
+    async def both():
+        some = People(Minting(), Origins(8989), FixedClock(NOW))
+        for _ in range(2):
+            await some.acting(ANA, "a-store", "GET", "/x/ts/latest", act)
+
+    asyncio.run(both())
+    return tried
+
+
+def test_a_token_is_kept_as_long_as_it_is_taken():
+    assert acting(()) == ["token 1", "token 1"]
+
+
+def test_a_token_that_a_new_store_refuses_is_asked_for_again_and_kept():
+    assert acting(("token 1",)) == ["token 1", "token 2", "token 2"]
+
+
+def test_a_store_that_refuses_everything_does_not_look_like_an_ended_session():
+    with pytest.raises(Unavailable, match="could not look this up"):
+        acting(("token 1", "token 2"))
