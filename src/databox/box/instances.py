@@ -170,7 +170,7 @@ class Instances:
         await keeper.awake(DIAL_SECONDS)
         run = self._all[name].run
         if run is None:
-            raise Unavailable(f"{name} has just ended")
+            raise Unavailable("it has just ended", code="not-running", found=name)
         return await run.dial(web.port)
 
     def keeper(self, name: str) -> Keeper:
@@ -182,7 +182,7 @@ class Instances:
         try:
             return self._keepers[name]
         except KeyError as error:
-            raise NotFound("there is no such instance", field="name", found=name[:80]) from error
+            raise NotFound("nothing of this name runs", field="name", found=name[:80]) from error
 
     def keepers(self) -> tuple[Keeper, ...]:
         """All of them."""

@@ -66,7 +66,7 @@ class Workers:
         """
         if export.state not in OPEN:
             raise Conflict(
-                "this export cannot be cancelled any more",
+                "this cannot be kept from leaving any more",
                 field="state",
                 found=export.state.value,
                 remedy="Only what still waits can be cancelled",
@@ -86,7 +86,7 @@ class Workers:
         export = self._queue.get(export.id)
         if export.state not in (State.FAILED, State.UNKNOWN, State.CANCELLED):
             raise Conflict(
-                "this export is not one to try again",
+                "this is not to be tried again",
                 field="state",
                 found=export.state.value,
                 remedy="Only what failed, was cancelled or has an unknown end can be tried again",
