@@ -22,6 +22,8 @@ ROOTS: tuple[type, ...] = (
     api.RecoverRequest,
     api.Session,
     api.ProofRequest,
+    api.NewRecoveryRequest,
+    api.NewRecoveryReply,
     api.SessionOwner,
     api.Grants,
     api.LogReply,

@@ -5,14 +5,14 @@ import re
 from databox.arbiter.changes import Record
 from databox.arbiter.minting import Mint
 from databox.arbiter.passphrase import Passphrases
-from databox.arbiter.people import RECOVERY, ROLE, SIGN_IN, Owner, digest
+from databox.arbiter.people import LOST, RECOVERY, ROLE, SIGN_IN, Owner, digest
 from databox.arbiter.policy import Ask
 from databox.arbiter.state import State
 from databox.kit.clock import Clock
 from databox.kit.table import Call, Table
 from databox.wire import api
-from databox.wire.errors import BadRequest, NotFound, Unauthenticated
-from databox.wire.ledger import Login
+from databox.wire.errors import BadRequest, Conflict, NotFound, Unauthenticated
+from databox.wire.ledger import NEW_CODE, Login
 
 MIN_PASSPHRASE = 8
 MAX_PASSPHRASE = 1024
@@ -51,6 +51,7 @@ class Accounts:
         """Put every endpoint about people into the table."""
         table.serve("owner.make", self.make_owner)
         table.serve("owner.passphrase", self.set_passphrase)
+        table.serve("owner.recovery", self.expect_recovery)
         table.serve("owner.proof", self.prove_recovery)
         table.serve("owner", self.owner)
         table.serve("session.make", self.sign_in)
@@ -70,7 +71,7 @@ class Accounts:
         name = _checked_name(request.name)
         hashed = await self._passphrases.hash(_checked(request.passphrase))
         part = _spelled(request.recovery_part)
-        recovery = await self._passphrases.hash(part) if part else ""
+        recovery = await self._passphrases.hash(part) if part else LOST
         with self._state.transaction():
             self._state.people.make_owner(Owner(name, hashed, recovery))
 
@@ -84,19 +85,40 @@ class Accounts:
         hashed = await self._passphrases.hash(_checked(request.passphrase))
         with self._state.transaction():
             self._state.people.set_passphrase(hashed)
+            # Whoever opened the box by the code has it.
+            self._state.people.set_proven()
             self._login(ok=True, how="recovery code")
+
+    async def expect_recovery(self, call: Call) -> None:
+        """There is a new recovery code: until its last part is typed, nobody has proven it.
+
+        Raises:
+            NotFound: there is no owner.
+        """
+        request: api.ProofRequest = call.message
+        hashed = await self._passphrases.hash(_spelled(request.part[:MAX_PASSPHRASE]))
+        with self._state.transaction():
+            self._state.people.set_recovery(hashed)
+            self._login(ok=True, how=NEW_CODE)
 
     async def prove_recovery(self, call: Call) -> None:
         """Check the typed part of the recovery code; once it was right, nothing of it is kept.
 
         Raises:
             BadRequest: it is not that part.
+            Conflict: nobody was ever shown a code.
             Unauthenticated: too many wrong tries.
         """
         request: api.ProofRequest = call.message
         hashed = self._state.people.owner().recovery
         if not hashed:
             return
+        if hashed == LOST:
+            raise Conflict(
+                "there is no recovery code that was ever shown",
+                code="recovery-lost",
+                remedy="Make a new recovery code in the settings",
+            )
         self._count_try(RECOVERY)
         if not await self._passphrases.matches(_spelled(request.part[:MAX_PASSPHRASE]), hashed):
             raise BadRequest(
@@ -109,9 +131,11 @@ class Accounts:
             self._state.people.set_proven()
 
     def owner(self, call: Call) -> api.SessionOwner:
-        """The owner's name."""
-        name = self._state.people.owner().name
-        return api.SessionOwner(user=name, role=ROLE, thumbprint="", expires=0)
+        """The owner's name, and whether the recovery code was proven."""
+        owner = self._state.people.owner()
+        return api.SessionOwner(
+            user=owner.name, role=ROLE, thumbprint="", expires=0, proven=not owner.recovery
+        )
 
     async def sign_in(self, call: Call) -> api.Session:
         """Make a session for the right passphrase, bound to the browser's key.

@@ -21,11 +21,13 @@ MAX_SESSIONS = 100
 SIGN_IN = "sign-in"
 RECOVERY = "recovery"
 """What wrong tries are counted for."""
+LOST = "lost"
+"""In place of a recovery code's hash: it was made, and no browser came to show it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The owner. `passphrase`, `recovery`: hashes; `recovery` is "" once proven."""
+    """The owner. `passphrase`, `recovery`: hashes; `recovery` may be "" (proven) or `LOST`."""
 
     name: str
     passphrase: str
@@ -76,6 +78,16 @@ class People:
     def set_proven(self) -> None:
         """The owner has proven the recovery code: nothing of it is kept any longer."""
         self._connection.execute("UPDATE arbiter_owner SET recovery = ''")
+        self.forgive(RECOVERY)
+
+    def set_recovery(self, hashed: str) -> None:
+        """Another recovery code is to be proven.
+
+        Raises:
+            NotFound: there is no owner.
+        """
+        self.owner()
+        self._connection.execute("UPDATE arbiter_owner SET recovery = ?", (hashed,))
         self.forgive(RECOVERY)
 
     def count_try(self, what: str, now: int) -> None:
@@ -133,7 +145,11 @@ class People:
             raise Unauthenticated("this session has ended", code="no-session", remedy="Sign in")
         thumbprint, expires = found[0]
         return api.SessionOwner(
-            user=self._name(), role=ROLE, thumbprint=thumbprint, expires=expires
+            user=self._name(),
+            role=ROLE,
+            thumbprint=thumbprint,
+            expires=expires,
+            proven=self._proven(),
         )
 
     def end_session(self, digest: str) -> None:
@@ -147,6 +163,12 @@ class People:
     def forget_expired(self, now: int) -> None:
         """Forget sessions whose time is over."""
         self._connection.execute("DELETE FROM arbiter_session WHERE expires <= ?", (now,))
+
+    def _proven(self) -> bool:
+        try:
+            return not self.owner().recovery
+        except NotFound:
+            return False
 
     def _name(self) -> str:
         """The owner's name; the operator's session may be made before there is an owner."""

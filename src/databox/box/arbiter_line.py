@@ -53,6 +53,15 @@ class ArbiterLine:
         """
         await self._dialer.call("owner.passphrase", api.PassphraseRequest(passphrase=passphrase))
 
+    async def expect_recovery_code(self, code: str) -> None:
+        """Tell the owner's account that a new recovery code is still to be proven.
+
+        Raises:
+            DataboxError: the arbiter refused or does not answer.
+        """
+        part = code.rpartition("-")[2]
+        await self._dialer.call("owner.recovery", api.ProofRequest(part=part))
+
     async def operator(self, address: str) -> bytes:
         """A session for the command line and the key that it is bound to, as the file's content.
 

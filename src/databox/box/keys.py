@@ -44,8 +44,7 @@ class Keyring:
             raise Conflict("this box has an owner already", code="has-owner")
         key = self._random(KEY_BYTES)
         code = wrapping.new_recovery_code(self._random)
-        by_code = wrapping.wrap(BOX, key, wrapping.recovery_key(code), self._random)
-        write_private(self._folder / RECOVERY, by_code)
+        self._wrap_by_code(code, key)
         if automatic:
             write_private(self._folder / AUTOMATIC, key)
         else:
@@ -83,6 +82,24 @@ class Keyring:
         key = wrapping.unwrap(BOX, wrapped, wrapping.recovery_key(code))
         self._wrap_by(passphrase, key)
         self._box_key = key
+
+    def draw_recovery_code(self, passphrase: str) -> str:
+        """A new recovery code for who knows the passphrase; good from `set_recovery_code` on.
+
+        Raises:
+            Unauthenticated: the passphrase is wrong.
+            Conflict: the box has no owner yet.
+        """
+        wrapping.unwrap_by_passphrase(BOX, self._read(PASSPHRASE), passphrase)
+        return wrapping.new_recovery_code(self._random)
+
+    def set_recovery_code(self, code: str) -> None:
+        """Let this code take the old one's place.
+
+        Raises:
+            Unavailable: the box is locked.
+        """
+        self._wrap_by_code(code, self._open())
 
     def key(self, name: str) -> bytes:
         """The 32-byte key called `name`, made at the first call.
@@ -139,6 +156,10 @@ class Keyring:
     def _wrap_by(self, passphrase: str, key: bytes) -> None:
         wrapped = wrapping.wrap_by_passphrase(BOX, key, passphrase, self._random)
         write_private(self._folder / PASSPHRASE, wrapped)
+
+    def _wrap_by_code(self, code: str, key: bytes) -> None:
+        wrapped = wrapping.wrap(BOX, key, wrapping.recovery_key(code), self._random)
+        write_private(self._folder / RECOVERY, wrapped)
 
     def _read(self, name: str) -> bytes:
         if not self.has_owner:

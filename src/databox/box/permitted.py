@@ -10,7 +10,14 @@ from databox.wire.errors import BadRequest, Denied
 from databox.wire.names import STORE_SUFFIX, any_name, component_name
 
 _ANY = (control.Ready, control.Closed, control.Broken, control.Connect)
-_GATEWAY = (control.Setup, control.Unlock, control.Recover, control.Dial, control.BoxStatus)
+_GATEWAY = (
+    control.Setup,
+    control.Unlock,
+    control.Recover,
+    control.NewRecovery,
+    control.Dial,
+    control.BoxStatus,
+)
 _MANAGER = (
     control.EnsureStore,
     control.ForgetStore,

@@ -165,6 +165,8 @@ class Box:
                 return await self._unlock(passphrase)
             case control.Recover(recovery_code=code, passphrase=passphrase):
                 return await self._recover(code, passphrase)
+            case control.NewRecovery(passphrase=passphrase):
+                return await self._new_recovery(passphrase)
             case _:
                 return await self._components.ask(message)
 
@@ -201,6 +203,17 @@ class Box:
         # A first run that was cut short left keys but no account: then there is none to change.
         with contextlib.suppress(NotFound):
             await self._arbiter.replace_passphrase(passphrase)
+
+    async def _new_recovery(self, passphrase: str) -> control.SetupDone:
+        if self._phase != "running":
+            raise Unavailable("the box is locked", code="locked", remedy="Sign in to unlock it")
+        self._tries.begin(time.monotonic())
+        code = await asyncio.to_thread(self._keys.draw_recovery_code, passphrase)
+        self._tries.right()
+        # In this order a fall in between leaves the old code good, and a wish to prove a new one.
+        await self._arbiter.expect_recovery_code(code)
+        self._keys.set_recovery_code(code)
+        return control.SetupDone(recovery_code=code)
 
     async def _open_up(self) -> None:
         """With the keys at hand, start the rest. The gateway's callers wait until they are up."""

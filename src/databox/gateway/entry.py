@@ -119,13 +119,14 @@ class Entry:
         await self._people.end(await self._people.caller(call.request))
 
     async def whoami(self, call: Call) -> api.SessionOwner:
-        """Who is signed in."""
+        """Who is signed in, and whether the recovery code was proven."""
         person = await self._people.caller(call.request)
         return api.SessionOwner(
             user=person.user,
             role=person.role,
             thumbprint=person.thumbprint,
             expires=person.expires,
+            proven=(await self._owner()).proven,
         )
 
     async def recovery_proof(self, call: Call) -> None:
@@ -136,6 +137,27 @@ class Entry:
         """
         await self._people.caller(call.request)
         await self._dialer.call("owner.proof", call.message)
+
+    async def recovery_code(self, call: Call) -> api.NewRecoveryReply:
+        """Make a new recovery code for who knows the passphrase.
+
+        Raises:
+            BadRequest: the passphrase is wrong.
+        """
+        await self._people.caller(call.request)
+        request: api.NewRecoveryRequest = call.message
+        try:
+            raw = await self._box.ask(
+                control.NewRecovery(id=0, passphrase=request.passphrase[:MAX_PASSPHRASE])
+            )
+        except Unauthenticated as error:
+            # Not 401: the session is good, and the browser must not forget its key.
+            told = _PASSPHRASE.said(error)
+            raise BadRequest(
+                told.message, code=told.code, field="passphrase", remedy=told.remedy
+            ) from error
+        code = msgspec.json.decode(raw, type=control.SetupDone).recovery_code
+        return api.NewRecoveryReply(recovery_code=code)
 
     async def _has_owner(self) -> bool:
         try:

@@ -111,6 +111,7 @@ class Service:
         table.serve("logout", entry.logout)
         table.serve("whoami", entry.whoami)
         table.serve("recovery-proof", entry.recovery_proof)
+        table.serve("recovery-code", entry.recovery_code)
         table.serve("view", screens.view)
         table.serve("form", screens.form)
         table.serve("open", self.open)

@@ -7,6 +7,7 @@ apps, people and sources were written by their makers: they must be shown as tex
 from databox.ledger import amounts, permissions
 from databox.ledger.names import INNER, Names, host_of
 from databox.wire.ledger import (
+    NEW_CODE,
     Access,
     BoxStarted,
     Consent,
@@ -108,6 +109,8 @@ def _box(event: BoxStarted | Login | Lifecycle | StoreHead, names: Names) -> str
             return "the box started" + ("" if event.clean else "; it had not been stopped properly")
         case Login(ok=True, how="command line"):
             return "the command line of this computer was let in"
+        case Login(ok=True) if event.how == NEW_CODE:
+            return f"{event.user or 'somebody'} made a new recovery code"
         case Login():
             how = _HOW.get(event.how, event.how)
             right = f"{event.user or 'somebody'} signed in with the {how}"

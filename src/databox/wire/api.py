@@ -70,6 +70,18 @@ class Session(_Api, frozen=True, kw_only=True):
     expires: int
 
 
+class NewRecoveryRequest(_Api, frozen=True, kw_only=True):
+    """Make a new recovery code: whoever holds a session alone cannot."""
+
+    passphrase: str
+
+
+class NewRecoveryReply(_Api, frozen=True, kw_only=True):
+    """`recovery_code`: shown once, kept by nobody; the one before opens nothing any more."""
+
+    recovery_code: str
+
+
 class ProofRequest(_Api, frozen=True, kw_only=True):
     """The owner types a part of the recovery code: `part` is its last group, as shown."""
 
@@ -113,12 +125,13 @@ class SessionCheck(_Api, frozen=True, kw_only=True):
 
 
 class SessionOwner(_Api, frozen=True, kw_only=True):
-    """The holder of a session. `role`: owner."""
+    """The holder of a session. `role`: owner; `proven`: the owner has the recovery code."""
 
     user: str
     role: str
     thumbprint: str
     expires: int
+    proven: bool = False
 
 
 class UserTokenRequest(_Api, frozen=True, kw_only=True):

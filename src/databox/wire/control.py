@@ -151,6 +151,13 @@ class Recover(_Message, tag="recover", frozen=True, kw_only=True):
     passphrase: str
 
 
+class NewRecovery(_Message, tag="new-recovery", frozen=True, kw_only=True):
+    """Wrap the box key by a new recovery code; the old one opens nothing. Answer: `SetupDone`."""
+
+    id: int
+    passphrase: str
+
+
 class Dial(_Message, tag="dial", frozen=True, kw_only=True):
     """Connect to an instance's own web port; the answer carries the descriptor."""
 
@@ -284,7 +291,18 @@ class Tail(_Message, tag="tail", frozen=True, kw_only=True):
     name: str
 
 
-FromGateway = Ready | Closed | Broken | Connect | Setup | Unlock | Recover | Dial | BoxStatus
+FromGateway = (
+    Ready
+    | Closed
+    | Broken
+    | Connect
+    | Setup
+    | Unlock
+    | Recover
+    | NewRecovery
+    | Dial
+    | BoxStatus
+)
 FromManager = (
     Ready
     | Closed
@@ -313,6 +331,7 @@ FromPart = (
     | Setup
     | Unlock
     | Recover
+    | NewRecovery
     | Dial
     | BoxStatus
     | EnsureStore

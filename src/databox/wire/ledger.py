@@ -25,6 +25,10 @@ class BoxStarted(_Entry, tag="box-started", frozen=True, kw_only=True):
     clean: bool
 
 
+NEW_CODE = "new recovery code"
+"""How a `Login` was meant, where the passphrase was given to make a new recovery code."""
+
+
 class Login(_Entry, tag="login", frozen=True, kw_only=True):
     """Somebody proved who they are, or failed to; `session` is a short name of the session."""
 

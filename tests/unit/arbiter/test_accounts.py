@@ -70,6 +70,7 @@ def test_an_account_that_cannot_be_kept_is_refused(world: World, field: str, val
         ("POST", "/user-token"),
         ("POST", "/sessions/operator"),
         ("POST", "/owner/passphrase"),
+        ("POST", "/owner/recovery"),
         ("POST", "/components"),
         ("POST", "/grants"),
         ("GET", "/grants"),
@@ -97,6 +98,7 @@ def test_the_right_passphrase_opens_a_session_of_thirty_days(owned: World) -> No
         "role": "owner",
         "thumbprint": THUMBPRINT,
         "expires": now + 30 * DAY,
+        "proven": False,
     }
 
 
@@ -166,6 +168,40 @@ def test_nothing_of_the_recovery_code_is_kept_once_it_is_proven(owned: World) ->
 def test_the_recovery_part_cannot_be_guessed_through(owned: World) -> None:
     codes = [code(post(owned, "/owner/recovery-proof", {"part": str(n)})) for n in range(6)]
     assert codes[-1] == "too-many-tries"
+
+
+def proven(world: World) -> bool:
+    return bool(json.loads(world.ask("GET", "/owner", by="gateway").body).get("proven", False))
+
+
+def test_the_recovery_code_counts_as_proven_only_once_it_was_typed(owned: World) -> None:
+    before = proven(owned)
+    post(owned, "/owner/recovery-proof", {"part": "K7Q2X"})
+    assert (before, proven(owned)) == (False, True)
+
+
+def test_a_new_recovery_code_is_to_be_proven_in_place_of_the_old(owned: World) -> None:
+    post(owned, "/owner/recovery-proof", {"part": "K7Q2X"})
+    assert post(owned, "/owner/recovery", {"part": "W3W3W"}, by="box").status == 200
+    assert not proven(owned)
+    assert code(post(owned, "/owner/recovery-proof", {"part": "K7Q2X"})) == "recovery-part"
+    assert post(owned, "/owner/recovery-proof", {"part": "w3w3w"}).status == 200
+    assert proven(owned)
+
+
+def test_the_gateway_cannot_say_what_the_recovery_code_is(owned: World) -> None:
+    assert post(owned, "/owner/recovery", {"part": "W3W3W"}).status == 403
+
+
+def test_who_opened_the_box_by_the_recovery_code_has_it(owned: World) -> None:
+    post(owned, "/owner/passphrase", {"passphrase": "another one"}, by="box")
+    assert proven(owned)
+
+
+def test_a_recovery_code_that_nobody_was_shown_cannot_be_proven(world: World) -> None:
+    post(world, "/owner", OWNER | {"recovery_part": ""})
+    assert not proven(world)
+    assert code(post(world, "/owner/recovery-proof", {"part": ""})) == "recovery-lost"
 
 
 # Sessions.

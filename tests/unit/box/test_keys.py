@@ -55,6 +55,33 @@ def test_recovery_code_opens_and_replaces_the_passphrase(tmp_path: Path) -> None
         Keyring(tmp_path).open_by_passphrase(PASSPHRASE)
 
 
+def test_new_recovery_code_opens_and_the_old_one_does_not(tmp_path: Path) -> None:
+    keys = Keyring(tmp_path)
+    old = keys.set_up(PASSPHRASE, automatic=False)
+    new = keys.draw_recovery_code(PASSPHRASE)
+    keys.set_recovery_code(new)
+    with pytest.raises(Unauthenticated):
+        Keyring(tmp_path).open_by_recovery(old, "another one entirely")
+    Keyring(tmp_path).open_by_recovery(new, "another one entirely")
+
+
+def test_drawing_a_recovery_code_leaves_the_old_one_good(tmp_path: Path) -> None:
+    keys = Keyring(tmp_path)
+    old = keys.set_up(PASSPHRASE, automatic=False)
+    keys.draw_recovery_code(PASSPHRASE)
+    Keyring(tmp_path).open_by_recovery(old, "another one entirely")
+
+
+def test_new_recovery_code_wants_the_passphrase(owned: Keyring) -> None:
+    with pytest.raises(Unauthenticated):
+        owned.draw_recovery_code("another one entirely")
+
+
+def test_locked_keyring_takes_no_recovery_code(owned: Keyring, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        Keyring(tmp_path).set_recovery_code(owned.draw_recovery_code(PASSPHRASE))
+
+
 def test_set_up_twice_is_refused(owned: Keyring) -> None:
     with pytest.raises(Conflict):
         owned.set_up(PASSPHRASE, automatic=False)

@@ -42,6 +42,14 @@ def test_manager_may_not_unlock() -> None:
         permitted.check_sender("manager", control.Unlock(id=1, passphrase="x"))
 
 
+def test_only_the_gateway_may_ask_for_a_new_recovery_code() -> None:
+    message = control.NewRecovery(id=1, passphrase="x")
+    permitted.check_sender("gateway", message)
+    for other in ("manager", "authority", "hue-store"):
+        with pytest.raises(Denied):
+            permitted.check_sender(other, message)
+
+
 def test_every_message_has_a_sender() -> None:
     listed = {kind for kinds in permitted.ALLOWED.values() for kind in kinds}
     assert listed == set(typing.get_args(control.FromPart))

@@ -96,6 +96,7 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
         Login(user="Ana", ok=False, how="passphrase"),
         "Somebody tried to sign in with a wrong passphrase",
     ),
+    (Login(user="Ana", ok=True, how="new recovery code"), "Ana made a new recovery code"),
     (
         Login(user="Owner", ok=True, how="command line"),
         "The command line of this computer was let in",
