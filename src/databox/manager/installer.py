@@ -53,7 +53,7 @@ class Installer:
         """Install a package under the owner's choices.
 
         Raises:
-            Conflict: something with this name is installed.
+            Conflict: something with this name is installed, or left data for its like alone.
             BadRequest: the choices do not fit the manifest.
         """
         async with self._turn:
@@ -67,6 +67,7 @@ class Installer:
                     remedy="Uninstall it first, or change its choices",
                 )
             _runnable(manifest)
+            self._check_heir(package)
             now = self._clock.now()
             wanted = plan.grants(manifest, request.choices, await self._sources.rows(), now)
             sla = Sla(
@@ -147,6 +148,8 @@ class Installer:
         async with self._turn:
             installed = self._state.get(name)
             await self._peers.record(ledger.Uninstalled(component=name, kept=keep))
+            if keep and installed.manifest.databox_type == "driver":
+                self._state.keep(installed)
             await self._remove(installed, keep=keep)
 
     async def restart(self, name: str) -> None:
@@ -269,8 +272,27 @@ class Installer:
         )
 
     async def _take_back(self, installed: Installed) -> None:
-        await self._remove(installed, keep=False)
-        await self._peers.record(ledger.Uninstalled(component=installed.name, kept=False))
+        # What an earlier driver left is not this one's to delete.
+        keep = self._state.kept(installed.name) is not None
+        await self._remove(installed, keep=keep)
+        await self._peers.record(ledger.Uninstalled(component=installed.name, kept=keep))
+
+    def _check_heir(self, package: Package) -> None:
+        """A driver gets what one of its name left, but an upload can have any name.
+
+        Raises:
+            Conflict: what was left is of a driver that came another way.
+        """
+        name = package.manifest.name
+        uploaded = self._state.kept(name)
+        if uploaded is not None and uploaded != self._state.is_upload(package.digest):
+            raise Conflict(
+                "another driver of this name has left its data here",
+                code="kept-data",
+                field="name",
+                found=name,
+                remedy="Install that one again and remove it with its data, or rename this one",
+            )
 
     async def _remove(self, installed: Installed, *, keep: bool) -> None:
         name = installed.name
@@ -285,6 +307,7 @@ class Installer:
                 await self._box.ask(control.DropPair(id=0, caller=caller, callee=store))
             await self._box.ask(control.ForgetStore(id=0, store=store))
             self._sources.drop(store)
+            self._state.forget_kept(name)
         self._state.remove(name)
 
 

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS package (
     digest TEXT PRIMARY KEY, manifest BLOB NOT NULL, signer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS icon (digest TEXT PRIMARY KEY, url TEXT NOT NULL);
 """,
+    "CREATE TABLE kept (name TEXT PRIMARY KEY, uploaded INTEGER NOT NULL) WITHOUT ROWID",
 )
 
 
@@ -120,6 +121,24 @@ class State:
         """The picture of a package, as a `data:` URL; empty if there is none."""
         found = rows(self._connection, "SELECT url FROM icon WHERE digest = ?", (digest,))
         return str(found[0][0]) if found else ""
+
+    def is_upload(self, digest: str) -> bool:
+        """Whether a package was uploaded; the others came with the release."""
+        return bool(rows(self._connection, "SELECT 1 FROM package WHERE digest = ?", (digest,)))
+
+    def keep(self, installed: Installed) -> None:
+        """Remember that a driver's data stays when it goes, and where that driver came from."""
+        uploaded = self.is_upload(installed.sla.package)
+        self._change("INSERT OR REPLACE INTO kept VALUES (?, ?)", installed.name, uploaded)
+
+    def kept(self, name: str) -> bool | None:
+        """Whether an upload left its data under this name, or a driver of the release; or none."""
+        found = rows(self._connection, "SELECT uploaded FROM kept WHERE name = ?", (name,))
+        return bool(found[0][0]) if found else None
+
+    def forget_kept(self, name: str) -> None:
+        """Nothing is left under this name."""
+        self._change("DELETE FROM kept WHERE name = ?", name)
 
     def package(self, digest: str) -> Package:
         """An unpacked upload.
