@@ -87,7 +87,7 @@ def test_wrong_passphrase_leaves_the_box_locked(home: Path) -> None:
         box.set_up()
     with RunningBox(home) as again:
         status, answer = again.log_in("not the passphrase")
-        assert (status, answer["error"]["code"]) == (401, "wrong-key")
+        assert (status, answer["error"]["code"]) == (401, "wrong-passphrase")
         assert again.get("/api/status")["state"] == "locked"
         assert again.log_in(PASSPHRASE)[0] == 200
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +13,7 @@ from databox.kit.control import Control
 from databox.kit.dialer import Dialer
 from databox.kit.table import Call
 from databox.wire import api, control
-from databox.wire.errors import BadRequest, Conflict, NotFound, Unavailable
+from databox.wire.errors import BadRequest, Conflict, NotFound, Unauthenticated, Unavailable
 
 MIN_PASSPHRASE = 10
 MAX_PASSPHRASE = 1000
@@ -85,14 +86,19 @@ class Entry:
         """
         request: api.LoginRequest = call.message
         if len(request.passphrase) > MAX_PASSPHRASE:
-            raise BadRequest("too long", field="passphrase")
+            raise BadRequest(
+                "the passphrase is too long",
+                field="passphrase",
+                found=f"{len(request.passphrase)} characters",
+                remedy=f"No passphrase of a box has more than {MAX_PASSPHRASE}",
+            )
         key = thumbprint(request.key)
         async with self._turn:
             state = await self._state()
             if state.state == "new":
                 raise Conflict("this box has no owner yet", remedy="Set it up first")
             if state.state == "locked" or not await self._has_owner():
-                await self._box.ask(control.Unlock(id=0, passphrase=request.passphrase))
+                await self._open(control.Unlock(id=0, passphrase=request.passphrase), _PASSPHRASE)
                 await self._ensure_owner(request.passphrase)
         return await self._session(request.passphrase, key)
 
@@ -106,10 +112,11 @@ class Entry:
         _check_passphrase(request.passphrase)
         key = thumbprint(request.key)
         async with self._turn:
-            await self._box.ask(
+            await self._open(
                 control.Recover(
                     id=0, recovery_code=request.recovery_code, passphrase=request.passphrase
-                )
+                ),
+                _RECOVERY,
             )
             await self._ensure_owner(request.passphrase)
         return await self._session(request.passphrase, key)
@@ -172,9 +179,18 @@ class Entry:
             request = api.OwnerRequest(name="Owner", passphrase=passphrase, recovery_part="")
             await self._dialer.call("owner.make", request)
 
+    async def _open(self, message: control.Unlock | control.Recover, wrong: "_Wrong") -> None:
+        try:
+            await self._box.ask(message)
+        except Unauthenticated as error:
+            raise wrong.said(error) from error
+
     async def _session(self, passphrase: str, key: str) -> api.Session:
         request = api.SessionRequest(passphrase=passphrase, thumbprint=key)
-        return await _patiently(lambda: self._ask_session(request))
+        try:
+            return await _patiently(lambda: self._ask_session(request))
+        except Unauthenticated as error:
+            raise _PASSPHRASE.said(error) from error
 
     async def _ask_session(self, request: api.SessionRequest) -> api.Session:
         session: api.Session = await self._dialer.call("session.make", request)
@@ -193,6 +209,36 @@ class Entry:
         return self._box.config.get("version", "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """How it is said that what was typed opens nothing."""
+
+    message: str
+    code: str
+    field: str
+    remedy: str
+
+    def said(self, error: Unauthenticated) -> Unauthenticated:
+        """The box speaks of keys, the arbiter of accounts; too many tries stay what they are."""
+        if error.code not in ("wrong-key", "wrong-passphrase"):
+            return error
+        return Unauthenticated(self.message, code=self.code, field=self.field, remedy=self.remedy)
+
+
+_PASSPHRASE = _Wrong(
+    "that is not the passphrase",
+    "wrong-passphrase",
+    "passphrase",
+    "Capital letters and spaces count; if it is lost, use your recovery code",
+)
+_RECOVERY = _Wrong(
+    "that is not the recovery code",
+    "wrong-recovery-code",
+    "recovery_code",
+    "Compare it with your recovery sheet; capital letters and dashes do not matter",
+)
+
+
 def _check_name(name: str) -> None:
     if not 1 <= len(name.strip()) <= 60:
         raise BadRequest(
@@ -203,7 +249,7 @@ def _check_name(name: str) -> None:
 def _check_passphrase(passphrase: str) -> None:
     if not MIN_PASSPHRASE <= len(passphrase) <= MAX_PASSPHRASE:
         raise BadRequest(
-            f"the passphrase must have at least {MIN_PASSPHRASE} characters",
+            f"the passphrase must have {MIN_PASSPHRASE} to {MAX_PASSPHRASE} characters",
             field="passphrase",
             found=f"{len(passphrase)} characters",
             remedy="Four or five words make a good one",
