@@ -10,8 +10,11 @@ import msgspec
 
 from databox.kit.clock import Clock
 from databox.kit.database import prepare, rows, transaction
+from databox.ledger import sums
 from databox.ledger.signing import Signer, fault
 from databox.ledger.subjects import kind, label, subjects
+from databox.ledger.summing import Page, Shown, everything
+from databox.ledger.sums import Days
 from databox.ledger.walk import Broken, Walk
 from databox.wire.api import Verdict
 from databox.wire.errors import TooLarge
@@ -44,6 +47,7 @@ _FORMAT: Final = (
         store TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL,
         PRIMARY KEY (store, source)) WITHOUT ROWID;
     """,
+    sums.FORMAT,
 )
 
 
@@ -80,8 +84,12 @@ class Ledger:
     """
 
     def __init__(self, connection: apsw.Connection, signing_key: bytes, clock: Clock) -> None:
-        prepare(connection, "ledger", _FORMAT)
         self._connection = connection
+        self._sums = sums.Sums(connection)
+        with transaction(connection):
+            prepare(connection, "ledger", _FORMAT)
+            if self._sums.missing():
+                self._sums.make_again()
         self._signer = Signer(signing_key)
         self._clock = clock
         self._entries = msgspec.json.Decoder(Entry)
@@ -160,6 +168,10 @@ class Ledger:
             if len(found) < _BATCH:
                 return
 
+    def page_of_days(self, wanted: Days, limit: int, shown: Shown = everything) -> Page:
+        """Rows of whole days, with what repeats summed; see `Sums.page`."""
+        return self._sums.page(wanted, limit, shown)
+
     def labels(self, most: int) -> dict[tuple[str, str], str]:
         """What sources were called last, by store and id; `most` of them."""
         found = rows(self._connection, "SELECT * FROM ledger_source LIMIT ?", (most,))
@@ -206,6 +218,7 @@ class Ledger:
             self._connection.execute(
                 "INSERT OR REPLACE INTO ledger_source VALUES (?, ?, ?)", called
             )
+        self._sums.add(entry)
         return head
 
     def _newest_head(self, store: str) -> str:

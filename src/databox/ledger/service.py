@@ -12,7 +12,8 @@ from databox.ledger.bundle import Marks, last_line
 from databox.ledger.chain import Check, Ledger, Wanted
 from databox.ledger.names import Names
 from databox.ledger.sentences import is_technical, sentence
-from databox.ledger.summing import Page, Row, day, everything, page, page_by_day
+from databox.ledger.summing import QUARTER_MINUTES, Page, Row, day, everything, page
+from databox.ledger.sums import Days
 from databox.wire.api import EntryReply, EntryRequest, History, HistoryRow, Verdict
 from databox.wire.errors import BadRequest
 from databox.wire.ledger import Checkpoint, Event, Installed
@@ -55,16 +56,17 @@ class LedgerService:
     def history(self, call: Call) -> History:
         """A page of entries with their sentences.
 
-        `by=day` sums up accesses; `technical=0` leaves out what is inner working.
+        `by=day` tells whole days and sums up what repeats; `technical=0` leaves out what is inner
+        working.
         """
         asked = call.request.parameters
-        found = self._ledger.entries(_wanted(asked))
         limit = _number(asked, "limit", _ROWS, 1, MAX_ROWS)
         zone = _number(asked, "zone", 0, -14 * 60, 14 * 60)
-        by_day = _choice(asked, "by", ("entry", "day")) == "day"
         shown = everything if _choice(asked, "technical", ("1", "0")) == "1" else _plain
-        rows = page_by_day(found, limit, zone, shown) if by_day else page(found, limit, shown)
-        return self._told(rows, zone, by_day=by_day)
+        if _choice(asked, "by", ("entry", "day")) == "day":
+            found = self._ledger.page_of_days(_days(asked, zone), limit, shown)
+            return self._told(found, zone, by_day=True)
+        return self._told(page(self._ledger.entries(_wanted(asked)), limit, shown), zone)
 
     def checkpoint(self, call: Call) -> Checkpoint:
         """A signed checkpoint of now."""
@@ -93,7 +95,7 @@ class LedgerService:
             yield b"".join(line.leaf + b"\n" for line in batch)
         yield last_line(checkpoint, marks)
 
-    def _told(self, found: Page, zone: int, *, by_day: bool) -> History:
+    def _told(self, found: Page, zone: int, *, by_day: bool = False) -> History:
         labels = self._ledger.labels(MAX_NAMES)
         names = Names(titles=self._titles(), sources=labels, zone=zone)
         today = day(self._clock.now(), zone)
@@ -128,6 +130,21 @@ def _wanted(asked: Mapping[str, str]) -> Wanted:
         kind=asked.get("kind", ""),
         since=_optional(asked, "since"),
         until=_optional(asked, "until"),
+    )
+
+
+def _days(asked: Mapping[str, str], zone: int) -> Days:
+    if zone % QUARTER_MINUTES:
+        # Sums are kept by the quarter; no time zone of today needs less.
+        raise _unfit("zone", str(zone), "minutes that are whole quarters of an hour")
+    wanted = _wanted(asked)
+    return Days(
+        zone=zone,
+        before=wanted.before,
+        component=wanted.component,
+        kind=wanted.kind,
+        since=wanted.since,
+        until=wanted.until,
     )
 
 

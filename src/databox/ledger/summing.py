@@ -1,20 +1,30 @@
 """Sums up the many short lines of access and tokens into one a day, for people. Pure.
 
 A store reports every ten seconds; an app that looks once a second for a day would fill the
-History with 8,640 lines that say the same.
+History with 8,640 lines that say the same. So the ledger keeps running sums beside its lines, one
+for each quarter of an hour and thing that repeats: every time zone's day is a whole number of
+quarters, and a day's sum is exact however many lines it has.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
-from databox.wire.ledger import Access, Egress, Entry, Event, Refused, StoreHead, TokenMinted
+from databox.wire.ledger import Access, Egress, Entry, Event, Refused, TokenMinted
 
-_DAY = 86_400_000
+DAY = 86_400_000
+QUARTER = 900_000
+QUARTER_MINUTES = 15
+SUMMED = ("access", "egress", "refused", "token")
+"""Kinds of entries that are told by sums."""
+UNTOLD = (*SUMMED, "store-head")
+"""Kinds that are no rows of their own in a page by days."""
+
 _SCAN = 5000
 """Entries looked at for one page, so that a page costs a bounded time."""
-
+_MOST = 2**53
+"""What one line may add: a part that lies cannot make a sum that the database cannot hold."""
 
 Shown = Callable[[Event], bool]
 """Whether an entry is to be among the rows."""
@@ -41,58 +51,55 @@ class Page:
     next: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What lines of one series add up to: `times` of them, and what each kind counts.
+
+    `counts`: of an access its count, items and size; of outside connections their number, what
+    was sent and received; of refusals their count. `earliest`, `latest`: of the data, Unix ms.
+    """
+
+    times: int
+    counts: tuple[int, int, int]
+    earliest: int | None = None
+    latest: int | None = None
+
+
 def page(entries: Iterable[Entry], limit: int, shown: Shown = everything) -> Page:
     """The first `limit` entries as they are."""
-    rows: list[Row] = []
-    last = 0
-    for entry in _limited(entries):
-        if entry is None:
-            return Page(rows, last)
-        if shown(entry.event):
-            if len(rows) == limit:
-                return Page(rows, last)
-            rows.append(Row(entry))
-        last = entry.n
-    return Page(rows, None)
+    return page_of((Row(entry) for entry in entries), limit, shown)
 
 
-def page_by_day(entries: Iterable[Entry], limit: int, zone: int, shown: Shown = everything) -> Page:
-    """Entries with what repeats summed by day. `zone`: minutes east of UTC."""
+def page_of(found: Iterable[Row], limit: int, shown: Shown) -> Page:
+    """The first `limit` of the rows that are shown; a page ends early when few are."""
     rows: list[Row] = []
-    places: dict[tuple[object, ...], int] = {}
     last = 0
-    for entry in _limited(entries):
-        if entry is None:
+    for row in _limited(found):
+        if row is None:
             return Page(rows, last)
-        key = _key(entry.event)
-        key = key and (day(entry.t, zone), *key)
-        if key in places:
-            rows[places[key]] = _sum(rows[places[key]], entry.event)
-        elif shown(entry.event) and not isinstance(entry.event, StoreHead):
+        if shown(row.entry.event):
             if len(rows) == limit:
                 return Page(rows, last)
-            if key:
-                places[key] = len(rows)
-            rows.append(Row(entry))
-        last = entry.n
+            rows.append(row)
+        last = row.entry.n
     return Page(rows, None)
 
 
 def day(moment: int, zone: int) -> int:
-    """The day, counted from 1970, of a moment in Unix ms."""
-    return (moment + zone * 60_000) // _DAY
+    """The day, counted from 1970, of a moment in Unix ms. `zone`: minutes east of UTC."""
+    return (moment + zone * 60_000) // DAY
 
 
-def _limited(entries: Iterable[Entry]) -> Iterator[Entry | None]:
-    """The entries, and None in place of the first one too many."""
-    for number, entry in enumerate(entries):
-        if number == _SCAN:
-            yield None
-            return
-        yield entry
+def quarters(number: int, zone: int) -> tuple[int, int]:
+    """The first quarter of an hour of a day, counted from 1970 UTC, and the first after it.
+
+    `zone`: minutes east of UTC, a multiple of `QUARTER_MINUTES`.
+    """
+    first = (number * DAY - zone * 60_000) // QUARTER
+    return first, first + DAY // QUARTER
 
 
-def _key(event: Event) -> tuple[object, ...]:
+def series(event: Event) -> tuple[str, ...]:
     """What two entries of a day must share to be one row; nothing for those that stay alone."""
     match event:
         case Access():
@@ -108,40 +115,49 @@ def _key(event: Event) -> tuple[object, ...]:
             return ()
 
 
-def _sum(row: Row, older: Event) -> Row:
-    newer = row.entry.event
-    match newer, older:
-        case Access(), Access():
-            newer = _sum_access(newer, older)
-        case Refused(), Refused():
-            newer = msgspec.structs.replace(newer, count=newer.count + older.count)
-        case Egress(), Egress():
-            newer = msgspec.structs.replace(
-                newer,
-                connections=newer.connections + older.connections,
-                sent=newer.sent + older.sent,
-                received=newer.received + older.received,
-            )
+def summed(event: Event) -> Sum:
+    """What one entry adds to the sum of its series."""
+    match event:
+        case Access():
+            counts = _counts(event.count, event.items, event.size)
+            return Sum(1, counts, _bounded(event.earliest), _bounded(event.latest))
+        case Egress():
+            return Sum(1, _counts(event.connections, event.sent, event.received))
+        case Refused():
+            return Sum(1, _counts(event.count, 0, 0))
         case _:
-            pass
-    return replace(row, entry=msgspec.structs.replace(row.entry, event=newer), times=row.times + 1)
+            return Sum(1, (0, 0, 0))
 
 
-def _sum_access(newer: Access, older: Access) -> Access:
-    return msgspec.structs.replace(
-        newer,
-        count=newer.count + older.count,
-        items=newer.items + older.items,
-        size=newer.size + older.size,
-        earliest=_least(newer.earliest, older.earliest),
-        latest=_most(newer.latest, older.latest),
-        label=newer.label or older.label,
-    )
+def told(newest: Entry, total: Sum) -> Row:
+    """The row of a series on one day: its newest entry, with the day's sums."""
+    first, second, third = total.counts
+    match newest.event:
+        case Access():
+            found = {"count": first, "items": second, "size": third,
+                     "earliest": total.earliest, "latest": total.latest}  # fmt: skip
+        case Egress():
+            found = {"connections": first, "sent": second, "received": third}
+        case Refused():
+            found = {"count": first}
+        case _:
+            found = {}
+    event = msgspec.structs.replace(newest.event, **found)
+    return Row(msgspec.structs.replace(newest, event=event), total.times)
 
 
-def _least(a: int | None, b: int | None) -> int | None:
-    return b if a is None else a if b is None else min(a, b)
+def _limited(found: Iterable[Row]) -> Iterator[Row | None]:
+    """The rows, and None in place of the first one too many."""
+    for number, row in enumerate(found):
+        if number == _SCAN:
+            yield None
+            return
+        yield row
 
 
-def _most(a: int | None, b: int | None) -> int | None:
-    return b if a is None else a if b is None else max(a, b)
+def _counts(first: int, second: int, third: int) -> tuple[int, int, int]:
+    return min(first, _MOST), min(second, _MOST), min(third, _MOST)
+
+
+def _bounded(moment: int | None) -> int | None:
+    return None if moment is None else max(-_MOST, min(moment, _MOST))

@@ -98,6 +98,13 @@ def test_history_by_day_sums_up(box: Box) -> None:
     assert len(rows) == 2
 
 
+def test_days_begin_where_a_quarter_of_an_hour_does(box: Box) -> None:
+    written(box)
+    assert len(box.history("?by=day&zone=345").rows) == 2
+    with pytest.raises(BadRequest, match="zone"):
+        box.history("?by=day&zone=7")
+
+
 def test_history_goes_on_where_it_ended(box: Box) -> None:
     written(box)
     first = box.history("?limit=3")

@@ -1,105 +1,82 @@
-"""One line a day for many equal accesses."""
+"""One line a day for many equal accesses: the pure part."""
 
-from databox.ledger.summing import page, page_by_day
-from databox.wire.ledger import Access, Egress, Entry, Event, Lifecycle, StoreHead, TokenMinted
+from databox.ledger.summing import Sum, day, page, quarters, series, summed, told
+from databox.wire.ledger import Access, Egress, Entry, Event, Lifecycle, Refused, TokenMinted
 
 HOUR = 3_600_000
 
 
-def access(number: int, moment: int, source: str = "load") -> Entry:
-    event = Access(
-        store="a-store", client="graph", user="", source=source, exact="raw", operation="read",
-        count=1, items=10, size=100, earliest=moment - 10, latest=moment,
-    )  # fmt: skip
-    return Entry(n=number, t=moment, by="a-store", event=event)
+def access(**other: object) -> Access:
+    usual: dict[str, object] = {
+        "store": "a-store", "client": "graph", "user": "", "source": "load", "exact": "raw",
+        "operation": "read", "count": 1, "items": 10, "size": 100,
+    }  # fmt: skip
+    return Access(**{**usual, **other})  # type: ignore[arg-type]
 
 
-def other(number: int, moment: int) -> Entry:
+def other(number: int) -> Entry:
     event = Lifecycle(component="graph", event="crashed")
-    return Entry(n=number, t=moment, by="manager", event=event)
+    return Entry(n=number, t=number, by="manager", event=event)
 
 
-def test_accesses_of_one_day_and_kind_become_one_row() -> None:
-    found = page_by_day([access(2, 300), access(1, 200), access(0, 100)], 10, 0)
-    assert found.next is None
-    assert len(found.rows) == 1
-    event = found.rows[0].entry.event
-    assert isinstance(event, Access)
-    assert (event.count, event.items, event.earliest, event.latest) == (3, 30, 90, 300)
+def test_only_what_repeats_is_in_a_series() -> None:
+    assert series(access()) == series(access(count=7, latest=3, label="Load"))
+    assert series(access()) != series(access(source="memory"))
+    assert series(Lifecycle(component="graph", event="crashed")) == ()
 
 
-def test_tokens_for_one_target_become_one_row() -> None:
+def test_tokens_for_one_target_are_one_series() -> None:
     minted = [
-        Entry(
-            n=number,
-            t=number,
-            by="arbiter",
-            event=TokenMinted(
-                grant="g", client="graph", target="a-store", method="GET", path=f"/{number}"
-            ),
-        )
-        for number in (2, 1, 0)
+        TokenMinted(grant="g", client="graph", target="a-store", method="GET", path=path)
+        for path in ("/a", "/b")
     ]
-    assert [(row.entry.n, row.times) for row in page_by_day(minted, 10, 0).rows] == [(2, 3)]
+    assert series(minted[0]) == series(minted[1])
 
 
-def test_sources_and_days_stay_apart() -> None:
-    entries = [access(2, 30 * HOUR), access(1, 23 * HOUR), access(0, 22 * HOUR, "memory")]
-    assert len(page_by_day(entries, 10, 0).rows) == 3
+def test_the_newest_entry_tells_the_sums() -> None:
+    newest = Entry(n=9, t=9, by="a-store", event=access())
+    row = told(newest, Sum(3, (4, 5, 6), 7, 8))
+    event = access(count=4, items=5, size=6, earliest=7, latest=8)
+    assert (row.times, row.entry.event) == (3, event)
+
+
+def test_what_went_outside_tells_its_three_sums() -> None:
+    event = Egress(component="hue", host="b.example", connections=1, sent=2, received=0)
+    assert summed(event) == Sum(1, (1, 2, 0))
+    row = told(Entry(n=1, t=1, by="switchboard", event=event), Sum(2, (1, 7, 1)))
+    assert row.entry.event == Egress(
+        component="hue", host="b.example", connections=1, sent=7, received=1
+    )
+
+
+def test_a_part_that_lies_adds_no_more_than_the_database_holds() -> None:
+    event = Refused(client="a", target="b", method="GET", path="/", why="", count=10**30)
+    assert summed(event).counts[0] == 2**53
+    assert summed(access(earliest=-(10**30))).earliest == -(2**53)
 
 
 def test_a_day_begins_at_the_owners_midnight() -> None:
-    entries = [access(1, 24 * HOUR + 1), access(0, 23 * HOUR)]
-    assert len(page_by_day(entries, 10, 0).rows) == 2
-    assert len(page_by_day(entries, 10, 120).rows) == 1
-
-
-def test_other_entries_stay_and_sealed_heads_are_left_out() -> None:
-    head = Entry(n=1, t=1, by="a-store", event=StoreHead(store="a-store", head="", records=1))
-    found = page_by_day([other(2, 2), head, other(0, 0)], 10, 0)
-    assert [row.entry.n for row in found.rows] == [2, 0]
-
-
-def test_the_next_page_begins_where_this_one_ended() -> None:
-    entries = [other(5, 5), access(4, 4), other(3, 3), access(2, 2), other(1, 1)]
-    found = page_by_day(entries, 3, 0)
-    assert [row.entry.n for row in found.rows] == [5, 4, 3]
-    assert found.next == 2
-    assert [row.entry.n for row in page_by_day(entries[4:], 3, 0).rows] == [1]
+    assert (day(23 * HOUR, 0), day(23 * HOUR, 60)) == (0, 1)
+    assert quarters(1, 345) == (96 - 23, 192 - 23)
 
 
 def test_a_plain_page_ends_at_its_limit() -> None:
-    entries = [other(number, number) for number in (3, 2, 1, 0)]
+    entries = [other(number) for number in (3, 2, 1, 0)]
     assert ([row.entry.n for row in page(entries, 2).rows], page(entries, 2).next) == ([3, 2], 2)
     assert page(entries, 4).next is None
 
 
 def test_what_is_not_shown_takes_no_place_in_a_page() -> None:
-    entries = [access(4, 4), other(3, 3), access(2, 2, "memory"), other(1, 1), other(0, 0)]
+    reads = Entry(n=2, t=2, by="a-store", event=access())
 
     def crashes(event: Event) -> bool:
         return isinstance(event, Lifecycle)
 
-    for found in (page(entries, 2, crashes), page_by_day(entries, 2, 0, crashes)):
-        assert [row.entry.n for row in found.rows] == [3, 1]
-        assert found.next == 1
+    found = page([other(3), reads, other(1), other(0)], 2, crashes)
+    assert ([row.entry.n for row in found.rows], found.next) == ([3, 1], 1)
 
 
 def test_page_that_finds_little_ends_after_so_many_entries() -> None:
-    entries = [other(number, number) for number in range(6000, 0, -1)]
+    entries = [other(number) for number in range(6000, 0, -1)]
     found = page(entries, 10, lambda event: False)
     assert (found.rows, found.next) == ([], 1001)
-
-
-def test_what_went_outside_is_summed_by_day_and_place() -> None:
-    entries = [
-        Entry(n=n, t=n, by="switchboard", event=Egress(component="hue", host="b.example", **sums))
-        for n, sums in (
-            (2, {"connections": 0, "sent": 5, "received": 1}),
-            (1, {"connections": 1, "sent": 2, "received": 0}),
-        )
-    ]
-    (row,) = page_by_day(entries, 10, 0).rows
-    assert row.entry.event == Egress(
-        component="hue", host="b.example", connections=1, sent=7, received=1
-    )
