@@ -127,11 +127,15 @@ class Instances:
         await self.keeper(name).stop()
 
     async def remove(self, name: str) -> None:
-        """Stop it and delete what it wrote. An instance that is not there is no error."""
+        """Stop it and delete what it wrote and printed. One that is not there is no error."""
         if name in self._keepers:
             await self._keepers[name].stop()
             del self._keepers[name], self._all[name]
         shutil.rmtree(self._around.home.instances / name, ignore_errors=True)
+        # What it printed may tell what it saw.
+        printed = self.log_file(name)
+        for file in (printed, printed.with_name(f"{printed.name}.1")):
+            file.unlink(missing_ok=True)
 
     async def peer_added(self, caller: str, callee: str) -> None:
         """A pair was made: a running caller gets the callee's address at once."""

@@ -303,6 +303,21 @@ def test_removed_instance_leaves_nothing(tell: Callable[[Story], None]) -> None:
     tell(story)
 
 
+def test_what_an_instance_printed_goes_with_it_and_no_neighbours(
+    tell: Callable[[Story], None],
+) -> None:
+    async def story(world: World) -> None:
+        await world.started()
+        names = ("warm-home.log", "warm-home.log.1", "warm-home-two.log")
+        for name in names:
+            (world.home.instance_logs / name).write_text("ate at noon")
+        await world.instances.remove("warm-home")
+        left = [file.name for file in world.home.instance_logs.iterdir()]
+        assert left == ["warm-home-two.log"]
+
+    tell(story)
+
+
 def test_instance_without_a_screen_runs_but_cannot_be_dialled(
     tell: Callable[[Story], None],
 ) -> None:
