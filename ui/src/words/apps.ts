@@ -76,6 +76,7 @@ export const screen = {
   longitude: 'Longitude',
   within: 'Within',
   asTable: 'As a table',
+  tableOf: (title: string) => (title ? `${title} as a table` : 'As a table'),
   table: 'Table',
   places: 'Places',
   unnamed: 'Value',
