@@ -154,6 +154,23 @@ def test_app_cannot_ask_the_box(owner: Owner, consent: str) -> None:
     assert frame.evaluate("[typeof RTCPeerConnection, document.cookie]") == ["undefined", ""]
 
 
+def test_open_screen_ends_with_the_session(
+    browser: Browser, box: BoxByScript, consent: str
+) -> None:
+    context = browser.new_context()
+    visitor = Owner(context, box)
+    visitor.sign_in()
+    frame = open_sealed(visitor, visitor.page)
+    ask = "() => fetch('/index.html').then(({ status }) => status, ({ name }) => name)"
+    assert frame.evaluate(ask) == 200, "the control"
+    other = visitor.another_page()
+    other.goto(f"{box.address}/settings")
+    other.get_by_role("button", name="Sign out").click()
+    other.get_by_role("button", name="Sign in").wait_for()
+    wait_for(7, lambda: frame.evaluate(ask) == 403)
+    context.close()
+
+
 @dataclass(frozen=True)
 class Escape:
     """One way out. `ran`: the app's script set out on it; `heard`: what arrived meanwhile."""
