@@ -9,6 +9,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -87,7 +88,7 @@ class Installer:
             except BaseException:
                 await asyncio.shield(self._take_back(installed))
                 raise
-            whole = _whole(installed)
+            whole = replace(installed, whole=True)
             self._state.put(whole)
             return whole
 
@@ -106,7 +107,7 @@ class Installer:
             sla = msgspec.structs.replace(
                 installed.sla, choices=request.choices, agreed=now, text=request.text
             )
-            changed = Installed(sla=sla, arbiter_key=installed.arbiter_key, whole=True)
+            changed = replace(installed, sla=sla)
             await self._peers.record(_consent(sla, user))
             present = [g for g in await self._peers.grants() if g.client == name]
             kept, over = _difference(present, wanted)
@@ -267,9 +268,7 @@ class Installer:
             )
             choices = msgspec.structs.replace(choices, sources=left)
         sla = msgspec.structs.replace(installed.sla, choices=choices)
-        self._state.put(
-            Installed(sla=sla, arbiter_key=installed.arbiter_key, whole=installed.whole)
-        )
+        self._state.put(replace(installed, sla=sla))
 
     async def _take_back(self, installed: Installed) -> None:
         # What an earlier driver left is not this one's to delete.
@@ -319,10 +318,6 @@ def _runnable(manifest: Manifest) -> None:
             field="run",
             remedy='Add "run": {"command": ["python3", "main.py"]}, or a Dockerfile',
         )
-
-
-def _whole(installed: Installed) -> Installed:
-    return Installed(sla=installed.sla, arbiter_key=installed.arbiter_key, whole=True)
 
 
 def _entry(package: Package) -> ledger.Installed:

@@ -54,7 +54,7 @@ class _Line:
 
     caller: str
     listener: socket.socket
-    accepting: asyncio.Task[None]
+    accepting: asyncio.Task[None] | None = None
     open: set[End] = field(default_factory=set)
 
 
@@ -148,7 +148,7 @@ class Switchboard:
     def _add(self, caller: str, name: str, listener: socket.socket, far: Far) -> None:
         self._close((caller, name))
         listener.setblocking(False)
-        line = _Line(caller, listener, asyncio.create_task(asyncio.sleep(0)))
+        line = _Line(caller, listener)
         line.accepting = asyncio.create_task(self._accept(line, far))
         self._lines[caller, name] = line
 
@@ -156,7 +156,8 @@ class Switchboard:
         line = self._lines.pop(key, None)
         if line is None:
             return
-        line.accepting.cancel()
+        if line.accepting is not None:
+            line.accepting.cancel()
         line.listener.close()
         for near in list(line.open):
             near.abort()

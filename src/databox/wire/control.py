@@ -291,23 +291,10 @@ class Tail(_Message, tag="tail", frozen=True, kw_only=True):
     name: str
 
 
-FromGateway = (
-    Ready
-    | Closed
-    | Broken
-    | Connect
-    | Setup
-    | Unlock
-    | Recover
-    | NewRecovery
-    | Dial
-    | BoxStatus
-)
+FromAny = Ready | Closed | Broken | Connect
+FromGateway = FromAny | Setup | Unlock | Recover | NewRecovery | Dial | BoxStatus
 FromManager = (
-    Ready
-    | Closed
-    | Broken
-    | Connect
+    FromAny
     | EnsureStore
     | ForgetStore
     | RestartStore
@@ -323,32 +310,7 @@ FromManager = (
     | InstanceStats
     | Tail
 )
-FromPart = (
-    Ready
-    | Closed
-    | Broken
-    | Connect
-    | Setup
-    | Unlock
-    | Recover
-    | NewRecovery
-    | Dial
-    | BoxStatus
-    | EnsureStore
-    | ForgetStore
-    | RestartStore
-    | EnsurePair
-    | DropPair
-    | AllowExports
-    | StartInstance
-    | StopInstance
-    | RemoveInstance
-    | AdoptPackage
-    | Describe
-    | RemovePackage
-    | InstanceStats
-    | Tail
-)
+FromPart = FromGateway | FromManager
 
 
 # Answers inside `Done.value`.
