@@ -292,7 +292,7 @@ class Instances:
             var=self._var(wanted.name, uid),
             peers=around.reception.folder(wanted.name, uid),
             shared=around.runtime.shared,
-            environment={**wanted.environment, "PYTHONPATH": self._python_path()},
+            environment={**wanted.environment, **self._python()},
             secrets={**secrets, "ARBITER_TOKEN": instance.secret},
             names=tuple(line.host for line in instance.lines.values()),
             web=wanted.web,
@@ -302,8 +302,10 @@ class Instances:
             log=self.log_file(wanted.name),
         )
 
-    def _python_path(self) -> str:
-        return f"{self._around.runtime.python_path}:/app/{FETCHED}"
+    def _python(self) -> dict[str, str]:
+        # Unbuffered: what an app prints is in its log at once, not when it ends.
+        path = f"{self._around.runtime.python_path}:/app/{FETCHED}"
+        return {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
     def _var(self, name: str, uid: int | None) -> Path:
         folder = self._around.home.instances / name

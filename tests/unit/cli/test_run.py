@@ -1,3 +1,4 @@
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from tests.unit.cli.pretended import PretendedClient, pretend
 
 from databox.cli import run
 from databox.wire import api
-from databox.wire.errors import BadRequest, Conflict, NotFound
+from databox.wire.errors import BadRequest, Conflict, Denied, NotFound, Unavailable
 from databox.wire.sla import Choices
 
 HOME = Path("/nowhere")
@@ -25,6 +26,7 @@ def box(monkeypatch: pytest.MonkeyPatch, **answers: object) -> PretendedClient:
     plain = {
         "upload": api.UploadReply(package="d1", name="graph"),
         "package": screen(installed=False),
+        "log": api.LogReply(text=""),
         "component-consent": screen(asks=(asking(PICKED),)),
     }
     return pretend(monkeypatch, run, plain | {k.replace("_", "-"): v for k, v in answers.items()})
@@ -146,3 +148,68 @@ def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
     box(monkeypatch)
     with pytest.raises(NotFound, match="no such file"):
         run.run(HOME, tmp_path / "app.py")
+
+
+def nothing() -> None:
+    """A turn in which nothing happens."""
+
+
+def test_what_the_app_prints_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = iter(["Traceback:\n  line 3\nhal", "Traceback:\n  line 3\nhalf\n"])
+    box(monkeypatch, log=lambda message, name: api.LogReply(text=next(ends)))
+    turns(monkeypatch, *[nothing] * 2 * run.LISTEN_EVERY)
+    run.run(HOME, file)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("graph | ")]
+    assert said == ["graph | Traceback:", "graph |   line 3", "graph | half"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("the box does not answer"), Denied("no session")])
+def test_it_ends_with_the_box_and_says_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+    file: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    client = box(monkeypatch, log=error)
+    turns(monkeypatch, *[nothing] * 20)
+    assert run.run(HOME, file) == 1
+    said = capsys.readouterr().out
+    assert "The box has stopped" in said
+    assert "databox uninstall graph" in said
+    assert "uninstall" not in names(client)
+
+
+def test_a_part_that_is_away_for_a_moment_does_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    client = box(monkeypatch, log=Unavailable("the manager starts"))
+    monkeypatch.setattr(run, "running", lambda home: 1)
+    turns(monkeypatch, *[nothing] * 20)
+    assert run.run(HOME, file) == 0
+    assert names(client)[-1] == "uninstall"
+
+
+def test_it_ends_when_somebody_else_removed_the_app(
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box(monkeypatch, log=NotFound("no such component"))
+    turns(monkeypatch, *[nothing] * 20)
+    assert run.run(HOME, file) == 1
+    assert "was removed by somebody else" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_however_it_is_ended_the_app_is_removed(
+    monkeypatch: pytest.MonkeyPatch, file: Path, number: signal.Signals
+) -> None:
+    client = box(monkeypatch)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # As a shell's background has it.
+    try:
+        turns(monkeypatch, lambda: signal.raise_signal(number), *[nothing] * 20)
+        assert run.run(HOME, file) == 0
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert names(client)[-1] == "uninstall"
