@@ -28,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             leading_out = {
                 "Content-Type": "text/html",
                 "Link": f"<{out}&by=link>; rel=preload; as=image",
-                "Refresh": f"1; url={out}&by=refresh",
+                "Refresh": f"0; url={out}&by=refresh",
                 "Content-Security-Policy-Report-Only": f"img-src 'none'; report-uri {out}&by=csp",
             }
             self.answer(200, leading_out, b"<!doctype html><title>x</title><img src=/dot>")
