@@ -62,7 +62,7 @@ test('an app that asks for nothing old is offered nothing old', () => {
 })
 
 test('changing an app keeps what was agreed, also its end', () => {
-  const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'PT1M', since: 5, until: 9, act: false }
+  const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'PT1M' as const, since: 5, until: 9, act: false }
   const sending = { url: 'https://a.test/x', allowed: true, until: 11 }
   const exports = [{ ...screen().exports[0]!, current: sending }]
   const installed = screen({ installed: true, asks: [ask({ current })], exports })

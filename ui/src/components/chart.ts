@@ -1,6 +1,8 @@
 /** uPlot in the colours of the tokens. It draws on a canvas; the words beside it say the same. */
 import uPlot from 'uplot'
 
+import { lonely, percentAxis, type Columns } from '../lib/series'
+
 export interface Drawn {
   label: string
   unit: string
@@ -51,7 +53,10 @@ export function makeChart(
     padding: [null, 28, null, null],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 8 } },
-    scales: { x: { time: true } },
+    scales: {
+      x: { time: true },
+      ...(unitOf(drawn) === '%' && { y: { range: (_plot, low, high) => percentAxis(low, high) } }),
+    },
     axes: [
       { ...axis, space: 72, size: 30, incrs: STEPS_S, values: (_plot, ticks, _axis, _space, step) => ticks.map(clock(step)) },
       { ...axis, size: 64, values: (_plot, ticks) => ticks.map((tick) => tell(tick, unitOf(drawn))) },
@@ -63,7 +68,11 @@ export function makeChart(
         stroke: colour(element, SERIES[index % SERIES.length] ?? '--series-1'),
         width: 2,
         spanGaps: false,
-        points: { show: false },
+        points: {
+          show: false,
+          size: 5,
+          filter: (plot: uPlot, place: number) => lonely(plot.data[place] as Columns[1]),
+        },
         ...(drawn.length === 1 ? { fill: faint(colour(element, '--series-1')) } : {}),
       })),
     ],

@@ -14,6 +14,8 @@ export const box = {
   signIn: (request: wire.LoginRequest) => api.post<wire.Session>('/api/login', request),
   recover: (request: wire.RecoverRequest) => api.post<wire.Session>('/api/recover', request),
   proveRecovery: (part: string) => api.post('/api/recovery-proof', { part }),
+  newRecovery: (passphrase: string) =>
+    api.post<wire.NewRecoveryReply>('/api/recovery-code', { passphrase }),
   whoAmI: () => api.get<wire.SessionOwner>('/api/whoami'),
   signOut: () => api.post('/api/logout'),
 

@@ -1,9 +1,12 @@
 /** Numbers, sizes and times as people read them, in the language of the browser. */
 
+/** The clock of 24 hours, as on the axes of charts and in the History. */
+const HOURS = { timeStyle: 'medium', hourCycle: 'h23' } as const
+
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 })
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', ...HOURS })
+const clock = new Intl.DateTimeFormat(undefined, HOURS)
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [

@@ -33,6 +33,12 @@ export function permissions(
     .map((grant) => permission(grant, sources, names))
 }
 
+/** Hosts outside that something may be sent to now, each once. */
+export function places(grants: readonly Grant[]): string[] {
+  const sending = grants.filter(({ kind, ended }) => kind === 'export' && ended === null)
+  return [...new Set(sending.flatMap(({ destinations }) => destinations.map(hostOf)))]
+}
+
 function permission(grant: Grant, sources: readonly SourceRow[], names: Titles): Permission {
   const app = names.get(grant.client) ?? readable(grant.client)
   const row = sources.find(({ store, id }) => store === grant.target && id === grant.source)

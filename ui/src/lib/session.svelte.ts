@@ -26,6 +26,10 @@ class SessionState {
   status = $state<Status>({ state: 'starting', owner: '', version: '', detail: '' })
   user = $state('')
   recoveryCode = $state('')
+  /** Whether anybody has shown that the recovery code was written down. */
+  proven = $state(true)
+  /** The code on the screen takes the place of one from before. */
+  renewed = $state(false)
 
   constructor() {
     api.onSignedOut = () => void this.leave()
@@ -48,14 +52,20 @@ class SessionState {
     const reply = await box.setUp({ ...answers, key: await publicJwk(key) })
     await this.#keep(reply.session, key)
     this.user = answers.name
-    this.recoveryCode = reply.recovery_code
-    this.phase = 'recovery-code'
+    this.#show(reply.recovery_code)
+  }
+
+  async renewRecovery(passphrase: string): Promise<void> {
+    const reply = await box.newRecovery(passphrase)
+    this.renewed = true
+    this.#show(reply.recovery_code)
   }
 
   async proveRecovery(part: string): Promise<void> {
     await box.proveRecovery(part)
     this.recoveryCode = ''
-    this.phase = 'ready'
+    this.proven = true
+    this.phase = this.renewed ? 'in' : 'ready'
   }
 
   async signIn(passphrase: string): Promise<void> {
@@ -127,12 +137,20 @@ class SessionState {
       return
     }
     try {
-      this.user = (await box.whoAmI()).user
+      const me = await box.whoAmI()
+      this.user = me.user
+      this.proven = me.proven
       this.phase = 'in'
     } catch (error) {
       // A 401 has already sent us to the sign-in page by `onSignedOut`.
       if (error instanceof BoxError && error.status !== 401) this.phase = 'in'
     }
+  }
+
+  #show(recoveryCode: string): void {
+    this.recoveryCode = recoveryCode
+    this.proven = false
+    this.phase = 'recovery-code'
   }
 
   async #keep(session: string, key: CryptoKeyPair): Promise<void> {

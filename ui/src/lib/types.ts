@@ -41,11 +41,20 @@ export interface ProofRequest {
   part: string
 }
 
+export interface NewRecoveryRequest {
+  passphrase: string
+}
+
+export interface NewRecoveryReply {
+  recovery_code: string
+}
+
 export interface SessionOwner {
   user: string
   role: string
   thumbprint: string
   expires: number
+  proven: boolean
 }
 
 export interface Grant {
@@ -109,7 +118,7 @@ export interface SourceChoice {
   clientid: string
   store?: string
   source?: string
-  exact?: string
+  exact?: 'PT1H' | 'PT1M' | 'raw'
   since?: number | null
   until?: number | null
   act?: boolean
@@ -120,7 +129,7 @@ export interface AskRow {
   type: string
   why: string
   required: boolean
-  exact: string[]
+  exact: ('PT1H' | 'PT1M' | 'raw')[]
   far_back: number | null
   act: boolean
   candidates: SourceRow[]

@@ -41,6 +41,7 @@ export const entry = {
   recovery: {
     title: 'Write this down',
     lead: 'If you forget the passphrase, only this code opens the box. It is shown once and kept by nobody, not even by the box.',
+    renewed: 'The code from before opens nothing any more: throw that paper away.',
     code: 'Your recovery code',
     sheetTitle: 'Databox recovery sheet',
     sheetOf: (name: string) => `Box of ${name}`,

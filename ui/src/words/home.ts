@@ -10,6 +10,11 @@ export const home = {
     other: 'Or choose another source',
     unavailable: 'There is no source to start with yet.',
   },
+  unproven: {
+    title: 'Nobody has proven the recovery code yet',
+    text: 'If you forget the passphrase, only that code opens the box. It was shown once; if you do not have it on paper, make a new one.',
+    go: 'Make a new recovery code',
+  },
   now: 'Now',
   live: {
     title: 'Right now',
@@ -23,6 +28,7 @@ export const home = {
     valuesLead: 'The newest values in your box, exactly as stored.',
     time: 'Time',
     value: 'Value',
+    valueIn: (unit: string) => `Value in ${unit}`,
     table: 'As a table',
     reconnect: 'No new values at the moment; trying again.',
     minutes: (count: number) => (count === 1 ? 'minute' : `${count} minutes`),
@@ -38,6 +44,7 @@ export const home = {
     noApps: 'No app sees anything.',
     outside: 'Outside',
     nothing: 'Nothing has left your box today.',
+    may: (hosts: string) => `Something may be sent to ${hosts}.`,
     sent: (count: number, hosts: string) =>
       `${count === 1 ? 'One thing' : `${count} things`} left your box today, to ${hosts}.`,
     waiting: (count: number) =>
