@@ -21,6 +21,7 @@ class WayIn:
     def __init__(self, home: Path, *, browser: bool) -> None:
         """`browser`: open one, if there is a display."""
         self._page = home / "run" / "open.html"
+        self._code = home / "run" / "code"
         self._address = home / "run" / "address"
         self._browser = browser
 
@@ -40,14 +41,20 @@ class WayIn:
 
     def _tell(self, address: str, code: str) -> None:
         port = address.rpartition(":")[2]
-        print("To open it from another computer, run there, and keep running:")
-        print(f"    ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}")
-        if code and sys.stdout.isatty():
-            print(f"One-time code, good for ten minutes: {code}")
-        elif code:
-            # Not a person's screen but a log or a pipe: the code stays in its file.
-            print(f"Open {self._page} here, or type the code that stands in it.")
-        print("Then open:")
+        place = f"this file, which brings the one-time code: {self._page}" if code else address
+        print("Two ways to open it:")
+        print(f"- On this computer, open {place}")
+        print("- From another computer, run this there, and keep it running:")
+        print(f"      ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}")
+        print("  Then open the address in the last line there" + self._code_words(code))
+
+    def _code_words(self, code: str) -> str:
+        if not code:
+            return "."
+        if sys.stdout.isatty():
+            return f", and type the one-time code,\n  good for ten minutes: {code}"
+        # Not a person's screen but a log or a pipe: the code stays in its file.
+        return f", and type the one-time code\n  that stands in this file: {self._code}"
 
 
 def has_display(environment: Mapping[str, str]) -> bool:

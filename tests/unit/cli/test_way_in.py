@@ -73,6 +73,25 @@ def test_at_a_terminal_the_code_can_be_read(
     assert "good for ten minutes: s3cret" in capsys.readouterr().out
 
 
+def test_each_of_the_two_ways_is_whole(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    WayIn(home, browser=False).announce(ADDRESS, "s3cret")
+    _, here, *there = capsys.readouterr().out.splitlines()
+    assert here.startswith("- On this computer, open")
+    assert here.endswith(f": {home}/run/open.html")
+    assert there[0].startswith("- From another computer")
+    assert f": {home}/run/code" in there[-2]
+    assert there[-1] == ADDRESS
+
+
+def test_a_box_with_an_owner_asks_for_no_code(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    WayIn(home, browser=False).announce(ADDRESS, "")
+    said = capsys.readouterr().out
+    assert f"- On this computer, open {ADDRESS}\n" in said
+    assert "code" not in said
+
+
 def test_the_last_line_is_the_address(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     WayIn(home, browser=False).announce(ADDRESS, "")
     assert capsys.readouterr().out.splitlines()[-1] == ADDRESS
