@@ -44,7 +44,7 @@ function setUp(body, answer) {
 }
 
 function signIn(body, answer) {
-  if (body.passphrase?.startsWith('wrong')) return no(answer, 401, 'unauthenticated', 'wrong passphrase')
+  if (body.passphrase?.startsWith('wrong')) return no(answer, 401, 'wrong-passphrase', 'that is not the passphrase')
   state.status = 'running'
   return json(answer, { session: 'mock-session', user: state.owner, expires: Date.now() + 1e9 })
 }

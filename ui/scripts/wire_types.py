@@ -41,6 +41,8 @@ ROOTS: tuple[type, ...] = (
     api.Verdict,
     api.Exports,
     api.OpenReply,
+    api.CanaryReply,
+    api.CanaryVerdict,
     api.FormPost,
     views.Screen,
     ledger.Entry,

@@ -60,6 +60,8 @@ _ALWAYS = (
     ("X-DNS-Prefetch-Control", "off"),
 )
 
+_ALLOWLIST = "Connection-Allowlist"
+
 _KEPT = frozenset({"etag", "last-modified", "content-range", "content-disposition"})
 
 _TYPES = (
@@ -123,10 +125,15 @@ def frame(shell_origin: str, content_type: str, *, inline: bool) -> Headers:
     return (
         *_ALWAYS,
         ("Content-Security-Policy", policy),
-        ("Connection-Allowlist", "(response-origin)"),
+        (_ALLOWLIST, "(response-origin)"),
         ("Permissions-Policy", _NO_SENSORS),
         ("Origin-Agent-Cluster", "?1"),
     )
+
+
+def only_allowlist(sealed: Headers) -> Headers:
+    """Of a frame's headers the one that keeps connections in, to be tried by itself."""
+    return tuple(each for each in sealed if each[0] == _ALLOWLIST)
 
 
 def from_app(headers: Iterable[tuple[str, str]]) -> Headers:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from databox.gateway import headers
+from databox.gateway.canary import Canaries
 from databox.gateway.entry import Entry
 from databox.gateway.files import Files
 from databox.gateway.forward import Forward
@@ -17,6 +18,7 @@ from databox.gateway.hosts import Origins, check_api_call
 from databox.gateway.live import Live
 from databox.gateway.people import People
 from databox.gateway.screens import Screens
+from databox.gateway.told import told
 from databox.kit.clock import SystemClock
 from databox.kit.control import Control
 from databox.kit.dialer import Dialer
@@ -64,14 +66,22 @@ class Service:
         self._dialer = dialer
         self._files = Files(WEB)
         self._frames = Frames(origins, clock, self._reach, people.still)
+        self._canaries = Canaries(origins, clock, WEB)
         self._router = self._routes(Entry(box, dialer, people))
+
+    def __contains__(self, label: object) -> bool:
+        """Whether something is served under this label: an app's screen, or a test of the seal."""
+        text = str(label)
+        return text in self._frames or text in self._canaries or self._canaries.is_outside(text)
 
     def resolve(self, request: Request) -> Route:
         """Who answers, decided on the head alone: nobody sends a body to what refuses it."""
         try:
-            label = self._origins.label_of(request.headers.get("host", ""), self._frames)
-            if label:
+            label = self._origins.label_of(request.headers.get("host", ""), self)
+            if label in self._frames:
                 return Route(partial(self._frames.serve, label))
+            if label:
+                return Route(partial(self._canaries.serve, label))
             if not request.path.startswith("/api/"):
                 return Route(self._page)
         except DataboxError as error:
@@ -80,7 +90,7 @@ class Service:
             check_api_call(request.method, request.headers, self._origins)
             route = self._router.resolve(request)
         except DataboxError as error:
-            return _refusing(_api_answer(refusal(error)))
+            return _refusing(_api_answer(refusal(told(error))))
         return Route(partial(self._api, route.handler), route.max_body)
 
     async def _api(self, handler: Handler, request: Request) -> Answer:
@@ -89,13 +99,15 @@ class Service:
             if inspect.isawaitable(answer):
                 answer = await answer
         except DataboxError as error:
-            answer = refusal(error)
+            answer = refusal(told(error))
         return _api_answer(answer)
 
     def _page(self, request: Request) -> Answer:
-        frame = request.parameters.get("frame", "") if request.path.endswith("/open") else ""
+        asked = request.parameters if request.path.endswith("/open") else {}
+        frame, test = asked.get("frame", ""), asked.get("test", "")
+        label = frame if frame in self._frames else test if test in self._canaries else ""
         try:
-            return self._files.serve(request, self._origins, frame if frame in self._frames else "")
+            return self._files.serve(request, self._origins, label)
         except DataboxError as error:
             return _plain(error)
 
@@ -115,6 +127,8 @@ class Service:
         table.serve("view", screens.view)
         table.serve("form", screens.form)
         table.serve("open", self.open)
+        table.serve("canary", self.canary)
+        table.serve("canary-verdict", self.canary_verdict)
         table.serve("live", lambda call: live.upgrade(call.request))
         Forward(self._people, self._dialer).mount(router)
         return router
@@ -137,6 +151,15 @@ class Service:
             return api.OpenReply(screen="views" if component.screen == "views" else "none")
         label, ticket = self._frames.open(component, person)
         return api.OpenReply(screen="pages", origin=self._origins.frame(label), ticket=ticket)
+
+    async def canary(self, call: Call) -> api.CanaryReply:
+        """Begin a test of the browser."""
+        return self._canaries.begin(await self._people.caller(call.request))
+
+    async def canary_verdict(self, call: Call) -> api.CanaryVerdict:
+        """How a test of the browser came out."""
+        person = await self._people.caller(call.request)
+        return self._canaries.verdict(call.args["id"], person)
 
     async def _reach(self, app: str, scheme: str) -> Connection:
         """A connection to an app's own web port, by TLS if it serves that."""

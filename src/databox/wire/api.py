@@ -519,6 +519,20 @@ class OpenReply(_Api, frozen=True, kw_only=True):
     ticket: str = ""
 
 
+class CanaryReply(_Api, frozen=True, kw_only=True):
+    """A test of the browser: pages of one origin to be framed, each of which tries to get out."""
+
+    id: str
+    frames: tuple[str, ...]
+
+
+class CanaryVerdict(_Api, frozen=True, kw_only=True):
+    """How it came out. `out`: the attempts that got out; empty and `open`: some did not run."""
+
+    state: Literal["running", "sealed", "open"]
+    out: tuple[str, ...] = ()
+
+
 FormPost = views.FormPost
 
 

@@ -109,13 +109,17 @@ GATEWAY = (
         audited=True),
     _gateway.get("whoami", "/api/whoami", api.SessionOwner, "Who is signed in"),
     _gateway.post("open", "/api/apps/{name}/open", NO, api.OpenReply, "Open an app's screen"),
+    _gateway.post("canary", "/api/canary", NO, api.CanaryReply,
+        "Begin a test whether this browser keeps an app's pages in"),
+    _gateway.get("canary-verdict", "/api/canary/{id}", api.CanaryVerdict,
+        "How that test came out"),
     _gateway.get("view", "/api/apps/{name}/view", Raw,
         "The declarative views an app shows now (a `views.Screen`)"),
     _gateway.post("form", "/api/apps/{name}/form", api.FormPost, Raw,
         "Post a form of a declarative view to its app"),
     _gateway.get("live", "/api/live", Raw,
         "WebSocket of new readings; first frame {session, proof}, then {subscribe: "
-        "[[store, source]]}; events {store, source, t, data}"),
+        "[[store, source]]}, each adding to the ones before; events {store, source, t, data}"),
 )
 
 _manager = _Lines(service="manager", right=Right.OWNER, public=True)
@@ -211,7 +215,8 @@ LEDGER = (
         "sums up what repeats, with days of zone= minutes east of UTC; technical=0 leaves "
         "out what only concerns the box's inner working"),
     _ledger.get("bundle", "/api/history/bundle", Raw,
-        "The whole ledger as JSON lines, checkpoint last"),
+        "The whole ledger as JSON lines, checkpoint last; in pages: ?from=N gives at most 4 MiB "
+        "of entries, and ends with {\"next\": N} instead where more follow"),
     _ledger.get("checkpoint", "/api/history/checkpoint", Checkpoint, "A signed checkpoint of now"),
     _ledger.get("verdict", "/api/history/verdict", api.Verdict,
         "The box's own check of the whole chain"),

@@ -49,6 +49,8 @@ export const box = {
   stopAccess: (request: wire.StopAccessRequest) =>
     api.post<wire.StopAccessReply>('/api/stop-access', request),
 
+  canary: () => api.post<wire.CanaryReply>('/api/canary'),
+  canaryVerdict: (id: string) => api.get<wire.CanaryVerdict>(`/api/canary/${path(id)}`),
   open: (name: string) => api.post<wire.OpenReply>(`/api/apps/${path(name)}/open`),
   view: (name: string) => api.get<wire.Screen>(`/api/apps/${path(name)}/view`),
   postForm: (name: string, post: wire.FormPost) =>

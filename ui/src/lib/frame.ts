@@ -28,6 +28,6 @@ export function takeTicket(name: string, query: string): string | null {
 }
 
 /** `abc` of `http://abc.localhost:8989`. */
-function labelOf(origin: string): string {
+export function labelOf(origin: string): string {
   return new URL(origin).hostname.split('.')[0] ?? ''
 }

@@ -22,7 +22,7 @@ export class Live {
   readonly #heard = new Map<string, Set<Hear>>()
   #socket: WebSocket | null = null
   #connected = false
-  /** What the present connection was opened for: the box takes one list for each. */
+  /** What the present connection was asked for. */
   #asked = new Set<string>()
   #wait = FIRST_WAIT_MS
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -51,34 +51,39 @@ export class Live {
     }
   }
 
-  /** Soon after the last change, open a connection if the present one does not serve. */
+  /** Soon after the last change, ask for what is new, over the connection that is there. */
   #gather(): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       if (!this.#heard.size) this.#leave()
-      else if (!this.#socket || [...this.#heard.keys()].some((key) => !this.#asked.has(key))) {
-        this.#leave()
-        this.#open()
-      }
+      else if (!this.#socket) this.#open()
+      else if (this.#connected) this.#ask(this.#socket)
     }, GATHER_MS)
   }
 
   #open(): void {
     const socket = new WebSocket(new URL(PATH, location.origin.replace(/^http/, 'ws')))
-    const asked = [...this.#heard.keys()]
     this.#socket = socket
-    this.#asked = new Set(asked)
-    socket.onopen = () => void this.#greet(socket, asked)
+    this.#asked = new Set()
+    socket.onopen = () => void this.#greet(socket)
     socket.onmessage = (message) => this.#tell(message.data)
     socket.onclose = () => this.#again(socket)
   }
 
-  async #greet(socket: WebSocket, asked: string[]): Promise<void> {
+  async #greet(socket: WebSocket): Promise<void> {
     socket.send(await this.#api.firstFrame(PATH))
-    const subscribe = asked.map((key) => JSON.parse(key) as [string, string])
-    socket.send(JSON.stringify({ subscribe }))
+    if (this.#socket !== socket) return
+    this.#ask(socket)
     this.#connected = true
     this.onState(true)
+  }
+
+  #ask(socket: WebSocket): void {
+    const fresh = [...this.#heard.keys()].filter((key) => !this.#asked.has(key))
+    if (!fresh.length) return
+    fresh.forEach((key) => this.#asked.add(key))
+    const subscribe = fresh.map((key) => JSON.parse(key) as [string, string])
+    socket.send(JSON.stringify({ subscribe }))
   }
 
   #tell(text: unknown): void {

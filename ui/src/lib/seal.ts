@@ -1,32 +1,49 @@
 /**
- * Whether this browser can seal an app's own pages. The last ways out (self-navigation's look-ups,
- * connections to candidates that a page invents) are closed by `Connection-Allowlist`, which came
- * with Chromium 152; no other engine has it.
+ * Whether this browser keeps an app's own pages in. The box finds it out: pages of its own try to
+ * get out of the same seal. Like every frame they need a page loaded for them, so the test waits
+ * here while the page is loaded anew.
  */
+import { labelOf } from './frame'
+import type { CanaryReply, CanaryVerdict } from './types'
 
-const FIRST_SEALED = 152
-const SHELF = 'databox.unsealed.'
+const FOUND = 'databox.seal'
+const TEST = 'databox.seal-test'
+const UNSEALED = 'databox.unsealed.'
 
-interface Brand {
-  brand: string
-  version: string
+/** What was found out since this tab was opened. */
+export function found(): CanaryVerdict | null {
+  return read<CanaryVerdict>(FOUND)
 }
 
-/** `brands`: as the browser names itself and its engine. */
-export function sealsWith(brands: readonly Brand[] | undefined): boolean {
-  const engine = brands?.find(({ brand }) => brand === 'Chromium')
-  return Number(engine?.version ?? 0) >= FIRST_SEALED
+export function remember(verdict: CanaryVerdict): void {
+  sessionStorage.setItem(FOUND, JSON.stringify(verdict))
 }
 
-export function canSeal(): boolean {
-  return sealsWith((navigator as { userAgentData?: { brands: Brand[] } }).userAgentData?.brands)
+/** Where to go so that the page may show the frames of this test. */
+export function leaveTest(name: string, test: CanaryReply): string {
+  sessionStorage.setItem(TEST, JSON.stringify(test))
+  return `/apps/${encodeURIComponent(name)}/open?test=${encodeURIComponent(test.id)}`
+}
+
+/** The test that this page was loaded for, once. */
+export function takeTest(query: string): CanaryReply | null {
+  const test = read<CanaryReply>(TEST)
+  sessionStorage.removeItem(TEST)
+  const [first] = test?.frames ?? []
+  const loadedFor = new URLSearchParams(query).get('test')
+  return test && first && labelOf(first) === loadedFor ? test : null
 }
 
 /** The owner opened this app's pages in spite of it, in this browser. */
 export function accepted(name: string): boolean {
-  return localStorage.getItem(SHELF + name) === 'yes'
+  return localStorage.getItem(UNSEALED + name) === 'yes'
 }
 
 export function accept(name: string): void {
-  localStorage.setItem(SHELF + name, 'yes')
+  localStorage.setItem(UNSEALED + name, 'yes')
+}
+
+function read<T>(shelf: string): T | null {
+  const text = sessionStorage.getItem(shelf)
+  return text ? (JSON.parse(text) as T) : null
 }

@@ -444,6 +444,16 @@ export interface OpenReply {
   ticket: string
 }
 
+export interface CanaryReply {
+  id: string
+  frames: string[]
+}
+
+export interface CanaryVerdict {
+  state: 'open' | 'running' | 'sealed'
+  out: string[]
+}
+
 export interface FormPost {
   form: string
   values: Record<string, string>
