@@ -44,7 +44,8 @@ def screen() -> list[Any]:
         minutes, _ = SPANS[memory.exact]
         used = memory.last(minutes=minutes)
         views.append(view.series(used, title="Memory in use", unit="MiB"))
-    views.append(view.form("summary", title="Summary", button="Send a summary now"))
+    if summaries.allowed:
+        views.append(view.form("summary", title="Summary", button="Send a summary now"))
     return views
 
 

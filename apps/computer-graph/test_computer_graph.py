@@ -61,6 +61,12 @@ def test_button_sends_the_summary_of_the_hour(box: Box) -> None:
     assert answer.text == "The summary was handed over: Finished 200 OK."
 
 
+def test_offers_no_button_to_send_when_sending_was_not_allowed(box: Box) -> None:
+    box.source("cpu-load", [10.0])
+    box.refuse_exports()
+    assert not any(isinstance(view, views.Form) for view in box.run(MAIN).views)
+
+
 def test_button_says_why_when_sending_was_not_allowed(box: Box) -> None:
     box.source("cpu-load", [10.0])
     box.refuse_exports()

@@ -2,8 +2,10 @@
 
 from databox.sdk import App, view
 
-app = App("Hello", purpose="Shows at which hours of the day this computer is on")
-load = app.ask("cpu-load", exact="minute", why="to count how often it comes by hour of day")
+app = App("Hello", purpose="Shows at which hours of the day this computer is on.")
+load = app.ask(
+    "cpu-load", exact="minute", days=30, why="to count how often it comes by hour of day"
+)
 
 
 @app.screen

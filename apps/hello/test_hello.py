@@ -34,3 +34,9 @@ def test_manifest_asks_what_the_code_asks(box: Box) -> None:
     shipped = manifest.decode((FOLDER / "databox-manifest.json").read_bytes())
     assert shipped.datasources == described.datasources
     assert shipped.description == described.description
+
+
+def test_asks_for_a_month_so_that_its_bars_are_not_empty(box: Box) -> None:
+    box.run(HELLO)
+    (ask,) = manifest.decode(box.app.manifest(["hello.py"]).encode()).datasources
+    assert ask.far_back == 30
