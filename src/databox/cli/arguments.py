@@ -77,7 +77,12 @@ def _grant(take: argparse.ArgumentParser) -> None:
     take.add_argument(
         "--exact", choices=sorted(EXACT), help="how exact; the app's finest if unsaid"
     )
-    take.add_argument("--back", metavar="SPAN", help="how far back it may look, such as 30d")
+    take.add_argument(
+        "--back",
+        metavar="SPAN",
+        help="how far back it may look, such as 30d, or all (default: what it asks for, if that is "
+        "a month or less, else only from now on)",
+    )
     take.add_argument(
         "--until",
         metavar="SPAN",

@@ -15,6 +15,8 @@ from databox.wire.sla import Choices, ExportChoice, SourceChoice
 """How exact, in the owner's words and in the manifest's."""
 
 DAY = 24 * 3600 * 1000
+MONTH = 30
+"""Days of history that may be suggested where an app asks for no more."""
 
 _SPAN = re.compile(r"([1-9]\d{0,4})([hdwy])")
 _UNITS = {"h": DAY // 24, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
@@ -29,6 +31,23 @@ def until(text: str, now: int) -> int | None:
     if text == "never":
         return None
     return now + span(text, field="--until")
+
+
+def since(back: str | None, screen: api.ConsentScreen, words: str, now: int) -> int | None:
+    """The oldest that may be seen, Unix ms; None for everything stored.
+
+    `back`: `30d`, `all`, or nothing said: then what the dashboard suggests, a month at most and
+    only if the app asks for that little, else from now on. `words`: as for `source_choice`.
+
+    Raises:
+        BadRequest: `back` is no length of time, or the app has no such ask.
+    """
+    if back == "all":
+        return None
+    if back:
+        return now - span(back, field="--back")
+    days = find_ask(screen, words.partition("=")[0]).far_back
+    return now - (days if days is not None and days <= MONTH else 0) * DAY
 
 
 def span(text: str, *, field: str) -> int:

@@ -50,7 +50,7 @@ def _changed(
                 remedy="It asks for: " + (", ".join(e.url for e in screen.exports) or "nothing"),
             )
         return choosing.with_export(present, words.export, end)
-    since = now - choosing.span(words.back, field="--back") if words.back else None
+    since = choosing.since(words.back, screen, words.source, now)
     choice = choosing.source_choice(words.source, screen, exact=words.exact, since=since, end=end)
     return choosing.with_source(present, choice)
 

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,21 @@ def test_anything_else_is_no_span(text: str) -> None:
 def test_never_is_no_end() -> None:
     assert choosing.until("never", NOW) is None
     assert choosing.until("1h", NOW) == NOW + 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("back", "asked", "days"),
+    [(None, None, 0), (None, 7, 7), (None, 365, 0), ("2d", None, 2)],
+)
+def test_little_history_is_allowed_when_nothing_is_said(
+    back: str | None, asked: int | None, days: int
+) -> None:
+    shown = screen(asks=(msgspec.structs.replace(ASK, far_back=asked),))
+    assert choosing.since(back, shown, "LOAD=a-store/b", NOW) == NOW - days * choosing.DAY
+
+
+def test_everything_stored_is_allowed_only_when_said() -> None:
+    assert choosing.since("all", screen(), "LOAD=a-store/b", NOW) is None
 
 
 def test_a_source_answers_an_ask() -> None:
