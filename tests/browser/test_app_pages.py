@@ -120,6 +120,31 @@ def test_each_opening_has_an_origin_of_its_own(owner: Owner, consent: str) -> No
     assert first != second
 
 
+def test_first_screen_of_a_tab_follows_on_a_test_of_the_browser(owner: Owner, consent: str) -> None:
+    page = owner.another_page()
+    began = time.monotonic()
+    with page.expect_response("**/api/canary/*"):
+        open_sealed(owner, page)
+    print(f"tested and opened in {time.monotonic() - began:.1f} s")
+    expect(page.get_by_text("Sealed screen")).to_be_visible()
+    page.close()
+
+
+def test_screen_stays_closed_in_a_browser_that_cannot_seal_it(owner: Owner, consent: str) -> None:
+    page = owner.another_page()
+    verdict = {"state": "open", "out": ["image", "webrtc"]}
+    page.route("**/api/canary/*", lambda route: route.fulfill(json=verdict))
+    page.goto(f"{owner.box.address}/apps/escaping-app/open")
+    expect(page.get_by_text("Your browser cannot fully seal this screen")).to_be_visible()
+    expect(page.get_by_text("a picture and a call to another computer")).to_be_visible()
+    expect(page.get_by_title("Screen of")).to_have_count(0)
+    page.get_by_role("button", name="Open it all the same").click()
+    expect(page.get_by_title("Screen of")).to_be_visible()
+    expect(page.get_by_text("Not fully sealed")).to_be_visible()
+    page.evaluate("localStorage.removeItem('databox.unsealed.escaping-app')")
+    page.close()
+
+
 def test_page_around_the_app_is_pinned_to_its_one_origin(owner: Owner, consent: str) -> None:
     with owner.page.expect_response("**/apps/escaping-app/open?frame=*") as found:
         frame = open_sealed(owner, owner.page)
