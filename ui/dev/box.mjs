@@ -22,6 +22,7 @@ const state = {
   owner: start === 'new' ? '' : 'Ana',
   installed: start === 'full' ? ['os-monitor', 'computer-graph', 'hello'] : [],
   stopped: false,
+  proven: true,
   code: 'K7QM-2WXP-9RTB-4HJC-V6DN',
 }
 
@@ -58,7 +59,11 @@ const routes = [
   ['POST', '/api/logout', (_, __, answer) => json(answer, {})],
   ['POST', '/api/recovery-proof', (_, { part }, answer) =>
     part.toUpperCase() === state.code.split('-').at(-1) ? json(answer, {}) : no(answer, 400, 'bad-request', 'no')],
-  ['GET', '/api/whoami', (_, __, answer) => json(answer, { user: state.owner || 'Ana', role: 'owner', thumbprint: '', expires: 0 })],
+  ['POST', '/api/recovery-code', (_, __, answer) => {
+    state.proven = false
+    json(answer, { recovery_code: state.code })
+  }],
+  ['GET', '/api/whoami', (_, __, answer) => json(answer, { user: state.owner || 'Ana', role: 'owner', thumbprint: '', expires: 0, proven: state.proven })],
   ['GET', '/api/components', (_, __, answer) => json(answer, { components: state.installed.map(component) })],
   ['GET', '/api/components/:name', ([name], _, answer) =>
     state.installed.includes(name) ? json(answer, component(name)) : no(answer, 404, 'not-found', 'this is not installed')],
