@@ -2,12 +2,13 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
 from pathlib import Path
 
 from databox.cli.client import Client, operator
-from databox.ledger.bundle import verify_bundle
+from databox.ledger.bundle import parted, verify_bundle
 from databox.wire.api import Verdict
-from databox.wire.errors import BadRequest, Conflict, NotFound
+from databox.wire.errors import BadRequest, Conflict, NotFound, Unavailable
 
 
 def verify(home: Path, file: Path | None, key: str | None) -> int:
@@ -56,17 +57,36 @@ def sentence(verdict: Verdict) -> str:
 
 
 def save(home: Path, file: Path) -> int:
-    """Write the whole ledger to a new file.
+    """Write the whole ledger to a new file, page by page.
 
     Raises:
         Conflict: the file is there already.
+        Unavailable: the box's pages do not follow each other.
     """
-    content: bytes = Client(operator(home)).call("bundle")
+    client = Client(operator(home))
     try:
-        with file.open("xb") as new:
-            new.write(content)
+        new = file.open("xb")
     except FileExistsError as error:
         raise Conflict("this file is there already", found=str(file)) from error
-    entries = len(content.splitlines()) - 1
-    print(f"{entries} entries are in {file}.")
+    try:
+        lines = 0
+        with new:
+            for page in _pages(client):
+                new.write(page)
+                lines += page.count(b"\n")
+    except BaseException:
+        # A part of a ledger would be taken for one that was cut.
+        file.unlink()
+        raise
+    print(f"{lines - 1} entries are in {file}.")
     return 0
+
+
+def _pages(client: Client) -> Iterator[bytes]:
+    at: int | None = 0
+    while at is not None:
+        page, following = parted(client.call("bundle", query={"from": str(at)}))
+        yield page
+        if following is not None and following <= at:
+            raise Unavailable("the pages of the ledger do not follow each other", found=str(at))
+        at = following

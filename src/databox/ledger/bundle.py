@@ -3,6 +3,9 @@
 One JSON object a line: each entry's exact bytes, and last the checkpoint, which carries beside its
 own fields `marks`: the first four bytes of the head after each entry, in base64. What proves the
 whole is the signed head; the marks only name the entry at which the chain breaks.
+
+The box gives it in pages (`paging.py`). A page after which more follows ends with `{"next": N}`,
+the number of the entry that the next begins with; the file is the pages without those lines.
 """
 
 import base64
@@ -17,6 +20,8 @@ from databox.wire.api import Verdict
 from databox.wire.ledger import Checkpoint
 
 MAX_LINE = 1024 * 1024
+MARKED = 1_000_000
+"""Only that many entries have a mark, so that the last line stays below 6 MiB."""
 _MARK = 4
 
 
@@ -24,6 +29,12 @@ class _LastLine(Checkpoint, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The checkpoint, and a mark for each entry."""
 
     marks: str
+
+
+class _NextLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ends a page that is not the last."""
+
+    next: int
 
 
 class Marks:
@@ -36,7 +47,8 @@ class Marks:
 
     def add(self, head: bytes) -> None:
         """The chain's head after the next entry."""
-        self._bytes += head[:_MARK]
+        if len(self._bytes) < MARKED * _MARK:
+            self._bytes += head[:_MARK]
 
     def text(self) -> str:
         """All marks in base64."""
@@ -58,6 +70,20 @@ def last_line(checkpoint: Checkpoint, marks: Marks) -> bytes:
     """The line after all entries, with its line end."""
     line = _LastLine(**msgspec.structs.asdict(checkpoint), marks=marks.text())
     return msgspec.json.encode(line) + b"\n"
+
+
+def next_line(number: int) -> bytes:
+    """The line, with its line end, that says with which entry the next page begins."""
+    return msgspec.json.encode(_NextLine(next=number)) + b"\n"
+
+
+def parted(page: bytes) -> tuple[bytes, int | None]:
+    """What of a page belongs into the file, and where the next begins, None after the last."""
+    start = page.rfind(b"\n", 0, -1) + 1
+    try:
+        return page[:start], msgspec.json.decode(page[start:], type=_NextLine).next
+    except UNREADABLE:
+        return page, None
 
 
 def verify_bundle(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
@@ -131,6 +157,8 @@ def _compare(walk: Walk, marks: Marks, last: _LastLine, public_key: bytes | None
     if base64.b64decode(last.head) == walk.head:
         if different is not None:
             raise Broken("the marks in the last line were changed; the entries themselves hold")
+    elif different is None and walk.size > MARKED:
+        raise Broken(f"an entry was changed: entry {MARKED} or a later one, or all were rewritten")
     elif different is None:
         raise Broken("the chain was written anew: its head is not the one that was signed")
     else:

@@ -1,16 +1,16 @@
 """The ledger's endpoints: parts write, the owner reads, checks and takes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from databox.kit.clock import Clock
-from databox.kit.http.message import Stream
+from databox.kit.http.message import Response
 from databox.kit.table import Call, Table
 from databox.ledger import permitted
 from databox.ledger.amounts import day_word
-from databox.ledger.bundle import Marks, last_line
 from databox.ledger.chain import Check, Ledger, Wanted
 from databox.ledger.names import Names
+from databox.ledger.paging import bundle_page
 from databox.ledger.sentences import is_technical, sentence
 from databox.ledger.summing import QUARTER_MINUTES, Page, Row, day, everything, page
 from databox.ledger.sums import Days
@@ -81,19 +81,11 @@ class LedgerService:
             await asyncio.sleep(0)
         return check.verdict()
 
-    def bundle(self, call: Call) -> Stream:
-        """The whole ledger as JSON lines."""
-        return Stream(200, "application/jsonl", self._bundle_chunks())
-
-    async def _bundle_chunks(self) -> AsyncIterator[bytes]:
-        # The checkpoint first: what is written while this is sent stays out of the bundle.
-        checkpoint = self._ledger.checkpoint()
-        marks = Marks()
-        for batch in self._ledger.lines(end=checkpoint.size):
-            for line in batch:
-                marks.add(line.head)
-            yield b"".join(line.leaf + b"\n" for line in batch)
-        yield last_line(checkpoint, marks)
+    async def bundle(self, call: Call) -> Response:
+        """A page of the whole ledger as JSON lines, from entry `from` on."""
+        size = self._ledger.size()
+        first = _number(call.request.parameters, "from", 0, 0, size)
+        return Response(200, await bundle_page(self._ledger, first), "application/jsonl")
 
     def _told(self, found: Page, zone: int, *, by_day: bool = False) -> History:
         labels = self._ledger.labels(MAX_NAMES)

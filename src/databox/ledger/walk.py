@@ -42,7 +42,10 @@ class Walk:
         if number > self.size:
             raise Missing(f"entry {self.size} is missing: entry {number} stands in its place")
         if number < self.size:
-            raise Broken(f"entry {number} stands again or in the wrong place, at {self.size}")
+            raise Broken(
+                f"entry {number} stands again or in the wrong place:"
+                f" entry {self.size} should stand there"
+            )
         follows = next_head(self.head, leaf)
         if head is not None and follows != head:
             raise Broken(f"entry {self.size} was changed: its content does not fit the chain")

@@ -98,6 +98,21 @@ def test_a_bundle_signed_by_another_key_is_refused() -> None:
     assert problem(lines, key=None) == ""
 
 
+def test_an_entry_with_a_lower_number_is_named_by_its_place() -> None:
+    lines = bundle(5)
+    lines[1] = lines[1].replace(b'{"n":1', b'{"n":0')
+    assert "entry 1 should stand there" in problem(lines)
+
+
+def test_beyond_the_marks_a_change_is_found_and_its_place_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("databox.ledger.bundle.MARKED", 3)
+    assert problem(bundle(5)) == ""
+    changed, last = bundle(5, changed=4)[:-1], bundle(5)[-1]
+    assert "entry 3 or a later one" in problem([*changed, last])
+
+
 @given(number=st.integers(0, 5), data=st.data())
 def test_a_flipped_bit_is_found_wherever_it_is(number: int, data: st.DataObject) -> None:
     lines = bundle(5)

@@ -10,10 +10,11 @@ import pytest
 
 from databox.kit.clock import FixedClock
 from databox.kit.database import open_database
-from databox.kit.http.message import Answer, Request, Response, Stream
+from databox.kit.http.client import MAX_BODY
+from databox.kit.http.message import Answer, Request, Response
 from databox.kit.http.router import Router
 from databox.kit.table import Table
-from databox.ledger.bundle import verify_bundle
+from databox.ledger.bundle import parted, verify_bundle
 from databox.ledger.chain import Ledger
 from databox.ledger.service import LedgerService
 from databox.wire import api
@@ -167,24 +168,81 @@ def test_only_the_owner_reads_the_history(box: Box) -> None:
             box.call("GET", f"/api/history{path}")
 
 
+def pages(box: Box) -> list[tuple[bytes, int | None]]:
+    """Every page, while entries are written in between."""
+    found: list[tuple[bytes, int | None]] = []
+    at: int | None = 0
+    while at is not None:
+        answer = box.call("GET", f"/api/history/bundle?from={at}")
+        assert isinstance(answer, Response)
+        assert len(answer.body) < MAX_BODY
+        found.append(parted(answer.body))
+        at = found[-1][1]
+        box.ledger.append("manager", [Lifecycle(component="graph", event="crashed")])
+    return found
+
+
+def lines_of(found: list[tuple[bytes, int | None]]) -> list[bytes]:
+    return b"".join(page for page, _ in found).splitlines(keepends=True)
+
+
+def grown(box: Box, entries: int = 90) -> None:
+    """Far more than an answer may hold, in few entries."""
+    long = Lifecycle(component="graph", event="crashed", reason="x" * 200_000)
+    box.ledger.append("manager", [long] * entries)
+
+
 def test_the_bundle_verifies_without_the_box(box: Box) -> None:
     written(box)
+    found = pages(box)
+    verdict = verify_bundle(lines_of(found), box.ledger.public_key)
+    assert (verdict.problem, verdict.size, len(found)) == ("", 4, 1)
 
-    async def collect() -> bytes:
-        request = Request("GET", "/api/history/bundle", "", {}, "", b"", "gateway")
-        answer = box._router.resolve(request).handler(request)
-        assert isinstance(answer, Stream)
-        parts = []
-        async for chunk in answer.chunks:
-            parts.append(chunk)
-            # Entries of this moment stay out, and do not break it.
-            box.ledger.append("manager", [Lifecycle(component="graph", event="crashed")])
-        return b"".join(parts)
 
-    lines = asyncio.run(collect()).splitlines(keepends=True)
+def test_a_ledger_larger_than_an_answer_comes_in_pages_that_verify(box: Box) -> None:
+    grown(box)
+    found = pages(box)
+    lines = lines_of(found)
+    assert sum(map(len, lines)) > MAX_BODY
     verdict = verify_bundle(lines, box.ledger.public_key)
     assert verdict.problem == ""
-    assert verdict.size == 4
+    assert verdict.size == 90 + len(found) - 1
+
+
+def test_an_entry_lost_where_two_pages_meet_is_named(box: Box) -> None:
+    grown(box, 30)
+    found = pages(box)
+    border = found[0][1]
+    assert border is not None
+    for at in (border - 1, border):
+        lines = lines_of(found)
+        del lines[at]
+        problem = verify_bundle(lines, box.ledger.public_key).problem
+        assert problem == f"entry {at} is missing: entry {at + 1} stands in its place"
+
+
+def test_an_entry_changed_where_two_pages_meet_is_named(box: Box) -> None:
+    grown(box, 30)
+    found = pages(box)
+    border = found[0][1]
+    assert border is not None
+    lines = lines_of(found)
+    lines[border] = lines[border].replace(b"xx", b"xy", 1)
+    problem = verify_bundle(lines, box.ledger.public_key).problem
+    assert problem.startswith(f"entry {border} was changed")
+
+
+def test_a_page_beyond_the_ledger_is_refused(box: Box) -> None:
+    written(box)
+    with pytest.raises(BadRequest, match="from"):
+        box.call("GET", "/api/history/bundle?from=5")
+
+
+def test_the_last_page_may_hold_the_checkpoint_alone(box: Box) -> None:
+    written(box)
+    answer = box.call("GET", "/api/history/bundle?from=4")
+    assert isinstance(answer, Response)
+    assert msgspec.json.decode(answer.body)["size"] == 4
 
 
 def test_the_box_checks_itself(box: Box) -> None:
