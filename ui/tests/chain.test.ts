@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:cryp
 
 import { expect, test } from 'vitest'
 
-import { judge, verify } from '../src/lib/chain'
+import { judge, parted, verify } from '../src/lib/chain'
 import { utf8 } from '../src/lib/proof'
 import type { Checkpoint } from '../src/lib/types'
 
@@ -32,7 +32,7 @@ function checkpoint(lines: readonly string[], keys: { publicKey: KeyObject; priv
 }
 
 function bundle(lines: readonly string[], last: object = checkpoint(lines)) {
-  return utf8([...lines, JSON.stringify(last)].map((line) => `${line}\n`).join(''))
+  return [utf8([...lines, JSON.stringify(last)].map((line) => `${line}\n`).join(''))]
 }
 
 function marked(lines: readonly string[], original: readonly string[]) {
@@ -42,6 +42,22 @@ function marked(lines: readonly string[], original: readonly string[]) {
 
 test('a whole History is found whole', async () => {
   expect(await verify(bundle(LINES), null)).toMatchObject({ ok: true, signed: true })
+})
+
+test('a whole History in pages is found whole', async () => {
+  const pages = [...LINES, JSON.stringify(checkpoint(LINES))].map((line) => utf8(`${line}\n`))
+  expect(await verify(pages, checkpoint(LINES.slice(0, 2)))).toMatchObject({ ok: true })
+})
+
+test('a line removed where two pages meet is named', async () => {
+  const pages = [...LINES.toSpliced(2, 1), JSON.stringify(checkpoint(LINES))].map((line) => utf8(`${line}\n`))
+  expect(await verify(pages, null)).toMatchObject({ problem: 'order', line: 2 })
+})
+
+test('a page says where the next begins, and the last does not', () => {
+  const first = utf8(`${LINES[0]}\n`)
+  expect(parted(utf8(`${LINES[0]}\n{"next":1}\n`))).toEqual({ lines: first, next: 1 })
+  expect(parted(first)).toEqual({ lines: first, next: null })
 })
 
 test('a changed letter is found', async () => {
@@ -75,7 +91,7 @@ test('a line that is no JSON is named', async () => {
 })
 
 test('a History without a seal is refused', async () => {
-  expect(await verify(utf8(LINES.join('\n')), null)).toMatchObject({ problem: 'no-checkpoint' })
+  expect(await verify([utf8(LINES.join('\n'))], null)).toMatchObject({ problem: 'no-checkpoint' })
 })
 
 test('a seal with a false signature is refused', async () => {

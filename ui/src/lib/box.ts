@@ -1,5 +1,6 @@
 /** What can be asked of the box, one line for each endpoint that the dashboard uses. */
-import { Api } from './api'
+import { Api, BoxError } from './api'
+import { parted } from './chain'
 import { Live } from './live'
 import type * as wire from './types'
 
@@ -57,7 +58,16 @@ export const box = {
     api.post<wire.Screen>(`/api/apps/${path(name)}/form`, post),
 
   history: (query: Record<string, string>) => api.get<wire.History>('/api/history', query),
-  bundle: () => api.bytes('/api/history/bundle'),
+  /** The whole History, page by page. */
+  async *bundle() {
+    for (let at: number | null = 0; at !== null; ) {
+      const page = parted(await api.bytes(`/api/history/bundle?from=${at}`))
+      yield page.lines
+      // A page that does not lead on would be asked for again and again.
+      if (page.next !== null && page.next <= at) throw new BoxError(502, 'garbled', '')
+      at = page.next
+    }
+  },
   checkpoint: () => api.get<wire.Checkpoint>('/api/history/checkpoint'),
 
   parts: () => api.get<wire.BoxReport>('/api/parts'),

@@ -35,31 +35,58 @@ const NEWLINE = 0x0a
 const TELL_EVERY = 500
 const MARK = 4
 
-/** Check a bundle against itself and against what this browser remembers. */
+/** What of a page belongs to the bundle, and where the next page begins; null after the last. */
+export function parted(page: Bytes): { lines: Bytes; next: number | null } {
+  const start = page.lastIndexOf(NEWLINE, -2) + 1
+  const found = parse(page.subarray(start)) as { next?: unknown } | null
+  if (typeof found?.next !== 'number') return { lines: page, next: null }
+  return { lines: page.slice(0, start), next: found.next }
+}
+
+/** Check a bundle, page by page, against itself and against what this browser remembers. */
 export async function verify(
-  bundle: Bytes,
+  pages: AsyncIterable<Bytes> | Iterable<Bytes>,
   remembered: Checkpoint | null,
   tell: (done: number) => void = () => undefined,
 ): Promise<Verdict> {
-  const lines = split(bundle)
-  const last = lines.pop()
+  const walk = new Walk()
+  let last: Bytes | undefined
+  let rewritten = false
+  for await (const page of pages) {
+    for (const line of split(page)) {
+      // Only the line after it says that this one is not the checkpoint.
+      const wrong = last && (await walk.step(last))
+      if (wrong) return wrong
+      last = line
+      rewritten ||= walk.size === remembered?.size && base64(walk.head) !== remembered.head
+      if (walk.size % TELL_EVERY === 0) tell(walk.size)
+    }
+  }
   const checkpoint = last && readCheckpoint(last)
   if (!checkpoint) return fault('no-checkpoint')
-  const marks = readMarks(last)
-
-  let head: Bytes = new Uint8Array(32)
-  for (const [index, line] of lines.entries()) {
-    const number = readNumber(line)
-    if (number === null) return fault('not-readable', index)
-    if (number !== index) return fault('order', index)
-    head = await next(head, line)
-    if (marks && !sameMark(marks, index, head)) return fault('head', index)
-    if (index + 1 === remembered?.size && base64(head) !== remembered.head) return fault('rewritten')
-    if (index % TELL_EVERY === 0) tell(index)
-  }
-  if (checkpoint.size !== lines.length) return fault('size')
-  if (checkpoint.head !== base64(head)) return fault('head')
+  const different = firstDifference(walk.marks, readMarks(last!))
+  if (different !== undefined) return fault('head', different)
+  if (rewritten) return fault('rewritten')
+  if (checkpoint.size !== walk.size) return fault('size')
+  if (checkpoint.head !== base64(walk.head)) return fault('head')
   return judge(checkpoint, remembered)
+}
+
+/** Takes line by line, and keeps of each no more than its mark. */
+class Walk {
+  size = 0
+  head: Bytes = new Uint8Array(32)
+  marks: number[] = []
+
+  async step(line: Bytes): Promise<Verdict | undefined> {
+    const number = readNumber(line)
+    if (number === null) return fault('not-readable', this.size)
+    if (number !== this.size) return fault('order', this.size)
+    this.head = await next(this.head, line)
+    this.marks.push(...this.head.subarray(0, MARK))
+    this.size += 1
+    return undefined
+  }
 }
 
 /** What a new checkpoint alone says about the remembered one; growth needs the lines to be sure. */
@@ -114,9 +141,10 @@ function readMarks(line: Bytes): Bytes | null {
   return typeof found?.marks === 'string' ? bytes(found.marks) : null
 }
 
-function sameMark(marks: Bytes, index: number, head: Bytes): boolean {
-  const start = index * MARK
-  return marks.subarray(start, start + MARK).every((byte, at) => byte === head[at])
+/** The first line whose mark is another; lines beyond the marks have none. */
+function firstDifference(ours: readonly number[], marks: Bytes | null): number | undefined {
+  const at = marks?.findIndex((byte, index) => index < ours.length && byte !== ours[index]) ?? -1
+  return at < 0 ? undefined : Math.floor(at / MARK)
 }
 
 function parse(line: Bytes): object | null {

@@ -16,7 +16,7 @@ class Watch {
       const known = remembered()
       const checkpoint = await box.checkpoint()
       const whole = known !== null && checkpoint.size <= WHOLE_UP_TO
-      const verdict = whole ? await verify(await box.bundle(), known) : await judge(checkpoint, known)
+      const verdict = whole ? await verify(box.bundle(), known) : await judge(checkpoint, known)
       if (verdict.ok && verdict.checkpoint) remember(verdict.checkpoint)
       else this.alarm = verdict
     } catch (error) {
