@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 CONNECTIONS = 32
-SECONDS = 1.5
+SECONDS = 1.0
 WINDOWS = 5
 BODY = b'{"value":21.5,"timestamp":1500000000000}'
 REQUEST = (

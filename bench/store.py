@@ -22,7 +22,7 @@ from pathlib import Path
 from http_service import cpu_seconds, nginx
 
 CONNECTIONS = 32
-SECONDS = 1.5
+SECONDS = 1.0
 WINDOWS = 5
 NAME, SECRET = "bench-store", "s" * 43
 

@@ -1,6 +1,8 @@
 """`databox bench`: run every benchmark, print each figure beside what it is measured against."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,10 @@ import msgspec
 from databox.cli.status import table
 from databox.wire.errors import NotFound
 
+USUAL = 15
+"""Seconds that a benchmark takes, on average over those there are."""
+LONGEST = 45.0
+"""Seconds after which one is stopped, so that the others get their turn."""
 FOLDER = Path(__file__).parents[3] / "bench"
 
 
@@ -38,15 +44,18 @@ def bench(*, as_json: bool, folder: Path = FOLDER) -> int:
     scripts = sorted(folder.glob("[a-z]*.py"))
     if not scripts:
         raise NotFound("no benchmarks are here", found=str(folder))
+    names = ", ".join(script.stem for script in scripts)
+    _say(f"{len(scripts)} benchmarks, about {len(scripts) * USUAL} s in all: {names}.")
     figures: list[Figure] = []
-    failed = 0
+    failed: list[str] = []
     for number, script in enumerate(scripts, 1):
-        print(f"{number} of {len(scripts)}: {script.stem} …", file=sys.stderr, flush=True)
-        done = subprocess.run(
-            (sys.executable, str(script)), env=_environment(), stdout=subprocess.PIPE, check=False
-        )
-        failed += done.returncode != 0
-        found = [msgspec.json.decode(line, type=Figure) for line in done.stdout.splitlines()]
+        _say(f"{number} of {len(scripts)}: {script.stem} …")
+        try:
+            found = _figures(script)
+        except _Failed as error:
+            _say(f"{script.stem} {error}")
+            failed.append(script.stem)
+            continue
         figures += found
         if as_json:
             for figure in found:
@@ -54,8 +63,46 @@ def bench(*, as_json: bool, folder: Path = FOLDER) -> int:
     if not as_json:
         print("\n".join(as_table(figures)))
     if failed:
-        print(f"{failed} of {len(scripts)} benchmarks failed.", file=sys.stderr)
+        _say(f"{len(failed)} of {len(scripts)} benchmarks failed: {', '.join(failed)}.")
     return 1 if failed else 0
+
+
+class _Failed(Exception):
+    """A benchmark gave no figures; the text goes on after its name."""
+
+
+def _figures(script: Path) -> list[Figure]:
+    process = subprocess.Popen(
+        (sys.executable, str(script)), env=_environment(), stdout=subprocess.PIPE
+    )
+    try:
+        output, _ = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired as error:
+        raise _Failed(f"ran for over {LONGEST:g} s and was stopped") from error
+    finally:
+        _end(process)
+    if process.returncode:
+        raise _Failed(f"ended with exit code {process.returncode}")
+    try:
+        return [msgspec.json.decode(line, type=Figure) for line in output.splitlines()]
+    except msgspec.DecodeError as error:
+        raise _Failed(f"printed something else than figures: {error}") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have it put away what it started, as on Ctrl-C; it has ten seconds for that."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    process.kill()
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def as_table(figures: list[Figure]) -> list[str]:

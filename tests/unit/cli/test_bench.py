@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from databox.cli import bench as benches
 from databox.cli.bench import bench
 from databox.wire.errors import NotFound
 
@@ -46,7 +47,41 @@ def test_a_benchmark_that_fails_is_told_and_the_others_still_run(
     assert bench(as_json=True, folder=tmp_path) == 1
     said = capsys.readouterr()
     assert "start" in said.out
-    assert "1 of 2 benchmarks failed" in said.err
+    assert "a ended with exit code 3\n2 of 2: b" in said.err
+    assert said.err.endswith("1 of 2 benchmarks failed: a.\n")
+
+
+def test_how_long_it_takes_is_said_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark(tmp_path, "a", "")
+    benchmark(tmp_path, "b", "")
+    bench(as_json=True, folder=tmp_path)
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == "2 benchmarks, about 30 s in all: a, b."
+
+
+def test_a_benchmark_that_runs_too_long_puts_away_what_it_began_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benches, "LONGEST", 2.0)
+    left = tmp_path / "left"
+    code = f"import pathlib, time\nleft = pathlib.Path({str(left)!r})\nleft.touch()\n"
+    benchmark(tmp_path, "a", code + "try: time.sleep(60)\nfinally: left.unlink()")
+    benchmark(tmp_path, "b", f"print('''{json.dumps(FIGURE)}''')")
+    assert bench(as_json=True, folder=tmp_path) == 1
+    said = capsys.readouterr()
+    assert "a ran for over 2 s and was stopped" in said.err
+    assert "start" in said.out
+    assert not left.exists()
+
+
+def test_a_benchmark_that_prints_something_else_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark(tmp_path, "a", "print('hello')")
+    assert bench(as_json=True, folder=tmp_path) == 1
+    assert "a printed something else than figures" in capsys.readouterr().err
 
 
 def test_a_benchmark_uses_the_packages_of_the_box(
