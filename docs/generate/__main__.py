@@ -10,6 +10,7 @@ import api
 import cli
 import manifest
 import openapi
+import sdk
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 PAGES = {
@@ -17,6 +18,7 @@ PAGES = {
     "cli.md": cli.render,
     "manifest.md": manifest.render,
     "openapi.json": openapi.render,
+    "sdk.md": sdk.render,
 }
 
 

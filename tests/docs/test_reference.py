@@ -42,3 +42,15 @@ def test_each_verb_has_its_section_and_its_example_is_a_sound_line(verb: Verb) -
     words = verb.example.split()
     assert words[0] == "databox"
     assert parser().parse_args(words[1:]).verb == verb.name
+
+
+@pytest.mark.parametrize("call", ["app.export", "@app.form", "view.series", "driver.source"])
+def test_what_authors_call_has_its_section(call: str) -> None:
+    assert f"\n### `{call}(" in (REFERENCE / "sdk.md").read_text()
+
+
+def test_each_section_of_what_authors_call_has_words() -> None:
+    lines = (REFERENCE / "sdk.md").read_text().splitlines()
+    empty = [line for line, below in zip(lines, lines[2:], strict=False)
+             if line.startswith("#") and below.startswith("#")]  # fmt: skip
+    assert empty == []

@@ -127,7 +127,7 @@ class App:
         return destination
 
     def screen(self, function: F) -> F:
-        """Decorate the function that gives what the app shows."""
+        """Decorate the function that gives what the app shows: a view, a text, a list of them."""
         self._screen = function
         return function
 

@@ -23,7 +23,12 @@ class Outbox(Protocol):
 
 
 class Sending:
-    """One thing on its way. `state`: Pending, Processing or Finished, as of the last look."""
+    """One thing on its way.
+
+    `state`: Pending, Processing or Finished, as of the last look; `status`: the destination's
+    answer such as `200 OK`, empty until finished; `reply`: the body of that answer, where the
+    owner lets the app see it.
+    """
 
     def __init__(self, outbox: Outbox, url: str, answer: dict[str, Any]) -> None:
         self._outbox = outbox
@@ -48,9 +53,7 @@ class Sending:
         self.state = str(answer.get("state", "Pending"))
         reply = answer.get("ext_response") or {}
         self.status = str(reply.get("status", ""))
-        """The destination's answer such as `200 OK`, empty until finished."""
         self.reply = str(reply.get("body", ""))
-        """The body of that answer, where the owner lets the app see it."""
 
 
 class Destination:

@@ -42,7 +42,7 @@ def bars(values: Mapping[str, float], *, title: str = "", unit: str = "") -> vie
 
 
 def text(words: str, *, style: Style = "normal") -> views.Words:
-    """Prose."""
+    """Prose. `style`: `normal`, `large`, `note` or `warning`."""
     return views.Words(text=words[:TEXT], style=style)
 
 
@@ -89,7 +89,7 @@ def field(
     value: str = "",
     choices: Iterable[str] = (),
 ) -> views.Field:
-    """An input of a form."""
+    """An input of a form. `kind`: `text`, `number`, `switch`, or `choice` among `choices`."""
     if kind not in get_args(Kind):
         raise BadRequest("no such kind of field", field=name, found=repr(kind))
     return views.Field(
