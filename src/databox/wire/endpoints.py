@@ -212,8 +212,9 @@ _ledger_inner = _Lines(service="ledger", right=Right.CALLER, audited=True)
 LEDGER = (
     _ledger.get("history", "/api/history", api.History,
         "The ledger newest first: ?before=&limit=&component=&kind=&since=&until=; by=day "
-        "sums up what repeats, with days of zone= minutes east of UTC; technical=0 leaves "
-        "out what only concerns the box's inner working"),
+        "tells each day that since= and until= touch, whole, with what repeats summed up, by days "
+        "of zone= minutes east of UTC, whole quarters of an hour; technical=0 leaves out what "
+        "only concerns the box's inner working"),
     _ledger.get("bundle", "/api/history/bundle", Raw,
         "The whole ledger as JSON lines, checkpoint last; in pages: ?from=N gives at most 4 MiB "
         "of entries, and ends with {\"next\": N} instead where more follow"),
