@@ -33,13 +33,13 @@ SPANS = {
 
 @app.screen
 def screen() -> list[Any]:
-    """The time just past, in words and as lines."""
-    minutes, words = SPANS[cpu.exact]
-    recent = cpu.last(minutes=minutes)
-    views: list[Any] = [
-        view.text(sentence(recent, words), style="large"),
-        view.series(recent, title="Processor load", unit="%"),
-    ]
+    """The time just past, in words and as lines; of two sources, what the owner allows."""
+    views: list[Any] = []
+    if cpu.allowed or not memory.allowed:
+        minutes, words = SPANS[cpu.exact]
+        recent = cpu.last(minutes=minutes)
+        views.append(view.text(sentence(recent, words), style="large"))
+        views.append(view.series(recent, title="Processor load", unit="%"))
     if memory.allowed or not cpu.allowed:
         minutes, _ = SPANS[memory.exact]
         used = memory.last(minutes=minutes)

@@ -61,11 +61,15 @@ class Source:
         self._now = now
         self.invented_reads = 0
         """How often invented data were read, so that a screen can say so."""
+        self._stopped = False
 
     @property
     def allowed(self) -> bool:
-        """Whether the owner picked a source for this ask; if not, its data are invented."""
-        return self._find().allowed
+        """Whether the owner picked a source for this ask and has not stopped access since.
+
+        Of what was never picked the data are invented; what was stopped is refused.
+        """
+        return self._find().allowed and not self._stopped
 
     @property
     def unit(self) -> str:
@@ -130,10 +134,11 @@ class Source:
         return int(self._now() * 1000)
 
     def _refused(self, error: Denied) -> Denied:
+        # So that an app can leave it out of its next screen.
+        self._stopped = True
         return Denied(
             f'"{self.ask.type}" may not be read',
             code="read-refused",
-            found=error.found,
             remedy=f"Allow it under “What it may see”. The app asks for it by {self.ask.line}",
         )
 

@@ -115,6 +115,15 @@ def test_refused_span_names_the_line_that_asks(fake: Any, peers: Peers) -> None:
         source(peers, now=100).last(hours=1)
 
 
+def test_what_was_refused_is_not_allowed_any_more(fake: Any, peers: Peers) -> None:
+    asked = source(peers, now=100)
+    assert asked.allowed
+    fake.denied = True
+    with pytest.raises(Denied):
+        asked.latest()
+    assert not asked.allowed
+
+
 def test_unknown_exactness_is_refused_when_the_app_asks() -> None:
     with pytest.raises(BadRequest, match="raw, minute, hour"):
         sources.ask("x", exact="day", why="", required=True, days=None, name="")
