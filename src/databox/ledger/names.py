@@ -43,10 +43,14 @@ class Names:
             return "the box itself" if target in INNER else self.who(target)
         return f"the values of {self.titles.get(driver, driver)}"
 
+    def roof(self, target: str) -> str:
+        """Who keeps values, by the name that the owner knows: a source or the box."""
+        return self.who(target.removesuffix(STORE_SUFFIX))
+
     def source(self, store: str, source: str, label: str = "") -> str:
         """One source. `label`: what it was called then, if that is known."""
         called = label or self.sources.get((store, source), "") or source
-        return called or self.values(store)
+        return called or self.roof(store)
 
 
 def host_of(url: str) -> str:

@@ -84,7 +84,7 @@ def refused(event: Refused, names: Names) -> str:
     elif event.target == EXPORTS:
         asked = "wanted to send something"
     else:
-        asked = f"asked for something of {names.values(event.target)}"
+        asked = f"asked for something of {names.roof(event.target)}"
     return f"{who} {asked} and was refused{often}: {why}"
 
 

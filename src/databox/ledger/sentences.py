@@ -87,7 +87,7 @@ def _words(entry: Entry, names: Names, when: str, times: int) -> str:
 def _access(event: Access, names: Names, when: str) -> str:
     who = event.user or names.who(event.client)
     what = names.source(event.store, event.source, event.label)
-    values = amounts.count(event.items, "value", "values")
+    values = amounts.count(event.items, "value", "values") if event.items else "no values"
     exact = "" if event.exact in ("", "raw") else permissions.EXACT.get(event.exact, event.exact)
     tail = when + (f", {exact}" if exact else "")
     match event.operation:

@@ -180,8 +180,7 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
     ),
     (
         refused(client="unknown", path="/cat", why="token-missing"),
-        "Somebody asked for something of the values of This computer and was refused:"
-        " no permission",
+        "Somebody asked for something of This computer and was refused: no permission",
     ),
     (
         refused(target="(many others)", method="", path="(many others)", why="(many others)",
@@ -238,6 +237,11 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
         access(operation="subscribe", items=0),
         "Computer graph asked to be told of new values of CPU load, each minute",
     ),
+    (
+        access(operation="subscribe", items=0, source="", label="", exact="raw"),
+        "Computer graph asked to be told of new values of This computer",
+    ),
+    (access(items=0, exact="raw"), "Computer graph read no values of CPU load"),
     (
         access(operation="subscribe"),
         "Computer graph was told of 1,440 values of CPU load as they came, each minute",
