@@ -4,6 +4,7 @@
 const HOURS = { timeStyle: 'medium', hourCycle: 'h23' } as const
 
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 })
+const rounded = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 })
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', ...HOURS })
 const clock = new Intl.DateTimeFormat(undefined, HOURS)
@@ -30,7 +31,7 @@ export function bytes(size: number): string {
     size /= 1000
     step += 1
   }
-  return `${number.format(size)} ${units[step]}`
+  return `${rounded.format(size)} ${units[step]}`
 }
 
 export const date = (t: number) => day.format(t)
