@@ -69,7 +69,9 @@ class Mint:
         caveats = policy.user_caveats(ask, person.user, person.role, now)
         target = self._state.records.find(ask.target)
         if target is None:
-            raise NotFound("there is nothing of this name on the box", field="target", found=ask.target[:40])
+            raise NotFound(
+                "there is nothing of this name on the box", field="target", found=ask.target[:40]
+            )
         if target.secret is None:
             raise Unavailable("this is still starting", found=ask.target)
         with self._state.transaction():

@@ -115,7 +115,9 @@ class Queue:
         found = self._select("id = ?", (export,))
         if found:
             return found[0]
-        raise NotFound("nothing of this number left or waits to leave", field="id", found=export[:80])
+        raise NotFound(
+            "nothing of this number left or waits to leave", field="id", found=export[:80]
+        )
 
     def set(  # noqa: PLR0913 - what may change of a row
         self,
