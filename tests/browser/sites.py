@@ -68,7 +68,11 @@ def site(pages: dict[str, tuple[str, str]] | None = None) -> Iterator[Site]:
 
 
 class Outside:
-    """A place that data must not reach. `heard`: what came, by name of the way out; or its kind."""
+    """A place that data must not reach.
+
+    `heard`: what came, by the name of the way out, or its kind. A new list begins a new attempt:
+    what is still on its way belongs to the old one.
+    """
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -88,22 +92,20 @@ class Outside:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._stream.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                # Even a connection on which nothing is said has told something.
+                heard = self.heard
+                heard.append("tcp")
+                told = (connection, heard, len(heard) - 1)
+                threading.Thread(target=self._answer, args=told, daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
-        """Even a connection on which nothing is said has told something."""
+    def _answer(self, connection: socket.socket, heard: list[str], place: int) -> None:
         with connection, contextlib.suppress(OSError):
             connection.settimeout(2)
-            try:
-                line = connection.recv(4096).partition(b"\r\n")[0]
-            except TimeoutError:
-                line = b""
-            words = line.decode("latin-1").split(" ")
+            words = connection.recv(4096).partition(b"\r\n")[0].decode("latin-1").split(" ")
             if words[-1] != "HTTP/1.1":
-                self.heard.append("tcp")
                 return
             query = parse_qs(urlsplit(words[1]).query)
-            self.heard.append(query.get("way", ["?"])[0])
+            heard[place] = query.get("way", ["?"])[0]
             page = b"<!doctype html><title>Outside</title>"
             head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
             connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + page)

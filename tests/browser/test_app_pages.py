@@ -238,7 +238,7 @@ def try_all(
             page.close()
             page = context.new_page()
             frame = open_app(page)
-        outside.heard.clear()
+        outside.heard = []
         frame.evaluate("address => { window.outside = address }", outside.address)
         frame.get_by_role("button", name=way, exact=True).click()
         began = time.monotonic()
