@@ -141,6 +141,7 @@ def test_screen_stays_closed_in_a_browser_that_cannot_seal_it(owner: Owner, cons
     page.get_by_role("button", name="Open it all the same").click()
     expect(page.get_by_title("Screen of")).to_be_visible()
     expect(page.get_by_text("Not fully sealed")).to_be_visible()
+    expect(page.get_by_text("May send something out")).to_be_visible()
     page.evaluate("localStorage.removeItem('databox.unsealed.escaping-app')")
     page.close()
 
