@@ -164,8 +164,8 @@ def with_patience(pid: int) -> None:
 
 def test_a_permission_that_ends_by_its_time_ends_what_waits(outside: World) -> None:
     outside.peers[BUSY].answer = Answer(503)
-    until = int(time.time() * 1000) + 5000
     short = outside.app("Short", (BUSY,))
+    until = int(time.time() * 1000) + 8000
     choice = {"url": url_of(BUSY), "allowed": True, "until": until}
     change = {"component": "short", "choices": {"exports": [choice]}, "text": "until soon"}
     outside.ok("POST", "/api/components/short/choices", change)
