@@ -151,7 +151,8 @@ def test_live_line_grows_and_can_be_paused(browser: Browser) -> None:
         # Lists are asked for again every five seconds; that must not begin the line anew.
         points = int(live.get_attribute("data-points") or 0)
         page.wait_for_timeout(6000)
-        assert int(live.get_attribute("data-points") or 0) >= points
+        # At the end of its window the oldest leave as new ones come.
+        assert int(live.get_attribute("data-points") or 0) >= points - 2
         page.get_by_role("button", name="Pause").click()
         held = live.get_attribute("data-newest")
         page.wait_for_timeout(2500)
