@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -44,7 +44,7 @@ class RunningBox:
         self.address = self.process.stdout.readline().strip()
         assert self.address, "the box did not start"
 
-    def __enter__(self) -> "RunningBox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

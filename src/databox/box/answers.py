@@ -1,6 +1,7 @@
 """Answers what parts ask: checks that they may, has it done, and sends back what came of it."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -58,7 +59,7 @@ class Answers:
             _refuse(part, message, error)
         except Exception as error:  # noqa: BLE001 - the edge: the part must get an answer
             lines.failure(log, "question-fell", error, part=part.spec.name)
-            _refuse(part, message, DataboxError("the box could not do this", code="internal"))
+            _refuse(part, message, _trouble(error))
         else:
             _reply(part, message, found)
 
@@ -76,6 +77,18 @@ def _reply(part: Part, message: FromPart, found: Any) -> None:
         _refuse(part, message, too_long)
     else:
         part.send(Done(id=number, value=msgspec.Raw(value)))
+
+
+def _trouble(error: Exception) -> DataboxError:
+    """What to say of an error that nobody expected: a full disk has a remedy, others a log."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(
+            "the disk is full",
+            code="disk-full",
+            found=str(error.strerror),
+            remedy="Free some space; the box goes on by itself",
+        )
+    return DataboxError("the box could not do this", code="internal")
 
 
 def _refuse(part: Part, message: FromPart, error: DataboxError) -> None:

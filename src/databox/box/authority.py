@@ -4,22 +4,27 @@ So a grant and its entry are one transaction: neither is ever there without the 
 """
 
 import asyncio
+from contextlib import suppress
+
+import apsw
 
 from databox.arbiter.service import Arbiter
 from databox.arbiter.state import State
 from databox.box.settings import CLEANLY, STARTED, STILL, VERSION
 from databox.kit.clock import SystemClock
 from databox.kit.control import Control
-from databox.kit.database import open_database
+from databox.kit.database import keep_room, open_database
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
 from databox.kit.table import Table
 from databox.kit.tls import server_context
 from databox.ledger.chain import Ledger
 from databox.ledger.service import LedgerService
+from databox.wire.errors import Unavailable
 from databox.wire.ledger import BoxStarted, Event
 
 BY = "arbiter"
+ROOM_SECONDS = 30.0
 
 
 async def serve(control: Control) -> None:
@@ -45,10 +50,24 @@ async def serve(control: Control) -> None:
     if control.config[STARTED] != STILL:
         clean = control.config[STARTED] == CLEANLY
         record(BoxStarted(version=control.config[VERSION], clean=clean))
-    tending = asyncio.get_running_loop().create_task(arbiter.tend_always())
+    loop = asyncio.get_running_loop()
+    tending = (
+        loop.create_task(arbiter.tend_always()),
+        loop.create_task(_keep_room(connection)),
+    )
     await control.ready()
     await control.run()
-    tending.cancel()
+    for task in tending:
+        task.cancel()
     await asyncio.gather(*(server.drain() for server in servers.values()))
     arbiter.finish()
     connection.close()
+
+
+async def _keep_room(connection: apsw.Connection) -> None:
+    """The owner can stop access on a full disk too, and it is on the record."""
+    while True:
+        # Too late for more now; what was set aside before is there.
+        with suppress(Unavailable):
+            keep_room(connection)
+        await asyncio.sleep(ROOM_SECONDS)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from contextlib import suppress
 
 from databox.export.launch import Launch
 from databox.export.queue import Export, Queue
@@ -11,7 +12,7 @@ from databox.export.workers import ENDED, Workers
 from databox.kit import log as lines
 from databox.kit.clock import SystemClock
 from databox.kit.control import Control
-from databox.kit.database import open_database
+from databox.kit.database import keep_room, open_database
 from databox.kit.dialer import Dialer
 from databox.kit.guard import EndedGrants, fetch_guard
 from databox.kit.http.message import Response
@@ -22,7 +23,7 @@ from databox.kit.table import Call, Table
 from databox.kit.tls import server_context
 from databox.wire import api, ledger
 from databox.wire.caveats import Duty
-from databox.wire.errors import DataboxError, Denied
+from databox.wire.errors import DataboxError, Denied, Unavailable
 
 log = logging.getLogger("databox.export")
 
@@ -33,7 +34,10 @@ async def serve(control: Control, trust: ssl.SSLContext | None = None) -> None:
     """Run the export service until the box says stop. `trust`: the certificates to accept."""
     clock = SystemClock()
     key = control.secrets["database"].reveal()
-    queue = Queue(open_database(control.directory / "export.db", key))
+    connection = open_database(control.directory / "export.db", key)
+    queue = Queue(connection)
+    with suppress(Unavailable):
+        keep_room(connection)
     dialer = Dialer(control)
     arbiter_key = control.secrets["arbiter-key"].reveal().decode()
     guard = await fetch_guard(control.part, dialer, arbiter_key, clock, keeps={Duty.DESTINATIONS})
@@ -64,6 +68,7 @@ async def serve(control: Control, trust: ssl.SSLContext | None = None) -> None:
     await workers.stop()
     refusals.finish()
     await record.drain()
+    connection.close()
 
 
 class Record:

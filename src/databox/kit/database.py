@@ -21,6 +21,8 @@ from databox.wire.errors import DataboxError, Unavailable
 
 KEY_SIZE = 32
 _BUSY_MS = 5000
+_ROOM = 4 * 1024 * 1024
+"""As far as the write-ahead log grows before it is used again from its start."""
 
 # One scheme for good. Opening an existing file by the AES-CBC scheme and closing it again was
 # seen to destroy it, so another scheme is never tried; a change would be an export and import.
@@ -109,6 +111,30 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     """
     with explained(), connection:
         yield
+
+
+def keep_room(connection: apsw.Connection) -> None:
+    """Set space aside in the file, so that some 4 MiB can be written when the disk takes no more.
+
+    Unused pages in the file, and a write-ahead log that has grown to its length, are filled before
+    anything grows. So what must not fail, such as ending a permission, does not depend on a full
+    disk. Call it now and then: whatever is written in between uses those pages up. On a disk that
+    is almost full already nothing is set aside.
+
+    Raises:
+        Unavailable: as `open_database`.
+    """
+    with explained():
+        unused = connection.pragma("freelist_count") * connection.pragma("page_size")
+        disk = os.statvfs(Path(connection.filename).parent)
+        if unused >= _ROOM // 2 or disk.f_bavail * disk.f_frsize < 3 * _ROOM:
+            return
+    with transaction(connection):
+        connection.execute("CREATE TABLE room (bytes BLOB)")
+        connection.execute("INSERT INTO room VALUES (zeroblob(?))", (_ROOM,))
+        connection.execute("DROP TABLE room")
+    # The pages need not stay in memory too.
+    connection.pragma("shrink_memory")
 
 
 def rows(

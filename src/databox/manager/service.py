@@ -3,12 +3,13 @@
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
 from databox.kit.clock import Clock, SystemClock
 from databox.kit.control import Control
-from databox.kit.database import open_database
+from databox.kit.database import keep_room, open_database
 from databox.kit.dialer import Dialer
 from databox.kit.guard import Guard, fetch_guard
 from databox.kit.http.router import Router
@@ -21,6 +22,7 @@ from databox.manager.shelf import Bundle, Shelf
 from databox.manager.sources import SourceBook
 from databox.manager.state import Installed, State
 from databox.wire import api, control
+from databox.wire.errors import Unavailable
 from databox.wire.manifest import Manifest, Package
 
 log = logging.getLogger("databox.manager")
@@ -29,7 +31,10 @@ log = logging.getLogger("databox.manager")
 async def serve(box: Control, bundle: Bundle) -> None:
     """Run the manager until the box says stop."""
     clock = SystemClock()
-    state = State(open_database(box.directory / "manager.db", box.secrets["database"].reveal()))
+    connection = open_database(box.directory / "manager.db", box.secrets["database"].reveal())
+    state = State(connection)
+    with suppress(Unavailable):
+        keep_room(connection)
     key = box.secrets["arbiter-key"].reveal().decode()
     dialer = Dialer(box)
     peers = Peers(dialer, key)
@@ -57,6 +62,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
     await box.ready()
     await box.run()
     await server.drain()
+    connection.close()
 
 
 class Service:

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from databox.kit.control import Control
+from databox.kit.database import explained
 from databox.manager.state import State
 from databox.wire import api, control, manifest
 from databox.wire.errors import BadRequest, Conflict, DataboxError, NotFound
@@ -110,10 +111,11 @@ class Shelf:
         self._bundle.check(files)
         install = () if request.describe else self._bundle.install_command(files)
         name = secrets.token_hex(8)
-        self._inbox.mkdir(exist_ok=True)
         tar = self._inbox / f"{name}.tar"
-        tar.write_bytes(_tar(files))
         try:
+            with explained(tar):
+                self._inbox.mkdir(exist_ok=True)
+                tar.write_bytes(_tar(files))
             raw = await self._box.ask(control.AdoptPackage(id=0, upload=tar.name, install=install))
         finally:
             tar.unlink(missing_ok=True)

@@ -172,3 +172,33 @@ def test_a_second_connection_does_not_drop_the_locks_of_the_first(path: Path) ->
         [sys.executable, "-c", other, str(path), KEY.hex()], capture_output=True, check=True
     )
     assert done.stdout == b"busy\n"
+
+
+def test_what_is_written_into_the_room_takes_none_of_the_disk(path: Path) -> None:
+    connection = database.open_database(path, KEY)
+    database.prepare(connection, "part", STEPS)
+    database.keep_room(connection)
+    connection.execute("INSERT INTO t VALUES (0, '')")
+    before = {each.name: each.stat().st_size for each in path.parent.iterdir()}
+    for number in range(2000):
+        connection.execute("INSERT INTO t VALUES (?, ?)", (number, "x" * 300))
+    assert {each.name: each.stat().st_size for each in path.parent.iterdir()} == before
+
+
+def test_room_that_is_there_is_not_made_again(path: Path) -> None:
+    connection = database.open_database(path, KEY)
+    database.keep_room(connection)
+    pages = connection.pragma("page_count")
+    database.keep_room(connection)
+    assert connection.pragma("page_count") == pages
+
+
+def test_a_disk_that_is_almost_full_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = database.open_database(path, KEY)
+    found = list(os.statvfs(path.parent))
+    found[4] = 100
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(found))
+    database.keep_room(connection)
+    assert connection.pragma("freelist_count") == 0
