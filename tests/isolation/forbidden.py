@@ -1,7 +1,7 @@
 """A machine that forbids user namespaces, made of one that allows them; tells what doctor says.
 
-With a command for arguments, that is run there instead. Inside a user namespace of its own, with all
-uids in it, a process may forbid further ones.
+With a command for arguments, that is run there instead. Inside a user namespace of its own, with
+all uids in it, a process may forbid further ones.
 """
 
 import asyncio
