@@ -225,6 +225,7 @@ def try_all(
 
     `control`: how it went where data do arrive; now twice that time is waited, and a little more.
     """
+    before = context.pages
     page = context.new_page()
     heard: dict[str, tuple[str, ...]] = {}
     took: dict[str, float] = {}
@@ -239,6 +240,10 @@ def try_all(
             page.close()
             page = context.new_page()
             frame = open_app(page)
+        for window in context.pages:
+            if window not in (*before, page):
+                window.close()
+        page.bring_to_front()
         outside.heard = []
         frame.evaluate("address => { window.outside = address }", outside.address)
         frame.get_by_role("button", name=way, exact=True).click()
@@ -247,10 +252,9 @@ def try_all(
         while time.monotonic() < until and (control or kind_of(way) not in outside.heard):
             time.sleep(0.02)
         heard[way], took[way] = tuple(outside.heard), time.monotonic() - began
-        for other in context.pages:
-            if other.url.startswith(outside.address) and other is not page:
-                other.close()
-    page.close()
+    for window in context.pages:
+        if window not in before:
+            window.close()
     page = context.new_page()
     ran = open_app(page).evaluate("fetch('/log').then((answer) => answer.json())")
     page.close()
