@@ -171,7 +171,7 @@ def test_a_permission_that_ends_by_its_time_ends_what_waits(outside: World) -> N
     outside.ok("POST", "/api/components/short/choices", change)
     number = short.send(BUSY)
     outside.until(number, "retrying")
-    outside.until(number, "cancelled", within=60)
+    outside.until(number, "cancelled", within=30)
     assert outside.export(number)["detail"] == "its permission ended"
     tries = [each for each in outside.story(number) if each["type"] == "export-intent"]
     assert tries, "the control: it was tried while it was permitted"

@@ -22,6 +22,8 @@ Permits = Callable[[Export], Awaitable[bool]]
 """Whether the grant of an export still holds; raises when nobody can tell."""
 Changed = Callable[[Export], None]
 ENDED = "its permission ended"
+LOOK_AGAIN_S = 10.0
+"""What waits longer is looked at meanwhile: its permission may end by time."""
 _AGAIN_S = 2.0
 
 
@@ -124,7 +126,7 @@ class Workers:
             return
         wait = ((export.next_try or 0) - self._clock.now()) / 1000
         if wait > 0:
-            await _or_wait(wake, wait)
+            await _or_wait(wake, min(wait, LOOK_AGAIN_S))
         else:
             await self._try(export)
 
