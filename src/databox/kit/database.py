@@ -23,6 +23,7 @@ KEY_SIZE = 32
 _BUSY_MS = 5000
 _ROOM = 4 * 1024 * 1024
 """As far as the write-ahead log grows before it is used again from its start."""
+_FEW_PAGES = 16
 
 # One scheme for good. Opening an existing file by the AES-CBC scheme and closing it again was
 # seen to destroy it, so another scheme is never tried; a change would be an export and import.
@@ -129,12 +130,16 @@ def keep_room(connection: apsw.Connection) -> None:
         disk = os.statvfs(Path(connection.filename).parent)
         if unused >= _ROOM // 2 or disk.f_bavail * disk.f_frsize < 3 * _ROOM:
             return
-    with transaction(connection):
-        connection.execute("CREATE TABLE room (bytes BLOB)")
-        connection.execute("INSERT INTO room VALUES (zeroblob(?))", (_ROOM,))
-        connection.execute("DROP TABLE room")
-    # The pages need not stay in memory too.
-    connection.pragma("shrink_memory")
+    kept = connection.pragma("cache_size")
+    # Pages that nobody will look at need not grow this process, either.
+    connection.pragma("cache_size", _FEW_PAGES)
+    try:
+        with transaction(connection):
+            connection.execute("CREATE TABLE room (bytes BLOB)")
+            connection.execute("INSERT INTO room VALUES (zeroblob(?))", (_ROOM,))
+            connection.execute("DROP TABLE room")
+    finally:
+        connection.pragma("cache_size", kept)
 
 
 def rows(
