@@ -22,7 +22,9 @@ def shared_home() -> Iterator[Path]:
 def make_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="databox-"))
     folder.chmod(0o711)
-    yield folder
-    for where, _, _ in os.walk(folder):
-        Path(where).chmod(0o700)
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        for where, _, _ in os.walk(folder):
+            Path(where).chmod(0o700)
+        shutil.rmtree(folder)
