@@ -7,7 +7,7 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ DIAL_SECONDS = 20.0
 MOST_NAMES = 200
 POLLS = (0.01, 0.5)
 """Seconds between looks at the port of an instance that starts: the first pause, the longest."""
+PAUSES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Seconds between tries to listen where the switchboard may still hold the last listener."""
 
 ToSwitchboard = Callable[[Route | Unroute, socket.socket | None], None]
 _KEY_BYTES = 32
@@ -61,6 +63,7 @@ class Instance:
     wanted: StartInstance
     secret: bytes
     lines: dict[str, Line] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     run: Run | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -144,8 +147,12 @@ class Instances:
             return
         line = self._peer_line(instance, callee)
         instance.lines[callee] = line
-        if instance.run is not None and instance.run.exit is None:
-            await self._open_line(instance.run, line)
+        # A start that is under way opens the lines that it saw; what came later is opened here.
+        async with instance.turn:
+            run = instance.run
+            wanted = instance.lines.get(callee) is line and line.listener is None
+            if wanted and run is not None and run.exit is None:
+                await _while_taken(lambda: self._open_line(run, line))
 
     def peer_dropped(self, caller: str, callee: str) -> None:
         """A pair ends: nobody listens at the callee's address any more."""
@@ -316,11 +323,11 @@ class Instances:
 
     def _peer_line(self, instance: Instance, callee: str) -> Line:
         twin = TWINS_INSIDE / instance.name / f"{callee}{TLS}"
-        host = HostName(name=callee, address=_address(instance), port=PORT)
+        host = HostName(name=callee, address=_address(instance, callee), port=PORT)
         return Line(host, Route(caller=instance.name, name=callee, pair=str(twin)))
 
     def _outside_line(self, instance: Instance, place: Place) -> Line:
-        host = HostName(name=place.host, address=_address(instance), port=place.port)
+        host = HostName(name=place.host, address=_address(instance, str(place)), port=place.port)
         return Line(host, Route(caller=instance.name, name=str(place), outside=str(place)))
 
     async def _open_line(self, run: Run, line: Line) -> None:
@@ -358,13 +365,35 @@ def _decode_key(text: str) -> bytes:
     return key
 
 
-def _address(instance: Instance) -> str:
-    """The first loopback address that no line of the instance has; 127.0.0.1 is the app's own."""
-    taken = {line.host.address for line in instance.lines.values()}
-    for number in range(2, MOST_NAMES + 2):
-        if (address := f"127.0.0.{number}") not in taken:
-            return address
-    raise Conflict("it may reach too many names", field="peers", found=f"{MOST_NAMES}")
+def _address(instance: Instance, name: str) -> str:
+    """The loopback address of a name, the same as long as the instance lives.
+
+    The names inside were written down when it started: one that goes and comes back must be where
+    it was, and no other may be there meanwhile. 127.0.0.1 is the app's own.
+
+    Raises:
+        Conflict: it has too many names already.
+    """
+    if name not in instance.addresses:
+        if len(instance.lines) >= MOST_NAMES:
+            raise Conflict("it may reach too many names", field="peers", found=f"{MOST_NAMES}")
+        block, number = divmod(len(instance.addresses), 250)
+        instance.addresses[name] = f"127.0.{block}.{number + 2}"
+    return instance.addresses[name]
+
+
+async def _while_taken(listen: Callable[[], Awaitable[None]]) -> None:
+    """Listen, waiting for the switchboard to let go of what was closed a moment ago.
+
+    Raises:
+        Conflict: the app itself has taken the address.
+    """
+    for pause in PAUSES:
+        with contextlib.suppress(Conflict):
+            await listen()
+            return
+        await asyncio.sleep(pause)
+    await listen()
 
 
 def _judge(end: Exit) -> Ended:

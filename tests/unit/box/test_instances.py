@@ -21,7 +21,7 @@ from databox.box.trust import Trust
 from databox.box.uids import Uids
 from databox.engines import Exit, ExitReason, Prepare, Run, Stats
 from databox.wire.control import Route, StartInstance, Unroute
-from databox.wire.errors import BadRequest, NotFound
+from databox.wire.errors import BadRequest, Conflict, NotFound
 from databox.wire.runspec import Limits, RunSpec, WebPort
 
 PACKAGE = "a" * 64
@@ -50,12 +50,16 @@ class PretendedRun:
         self.pid = 1
         self.exit: Exit | None = None
         self.listening: list[tuple[str, int]] = []
+        self.taken_for = 0
 
     async def wait(self) -> Exit:
         assert self.exit is not None
         return self.exit
 
     async def listen(self, address: str, port: int) -> socket.socket:
+        if self.taken_for > 0:
+            self.taken_for -= 1
+            raise Conflict(f"{address}:{port} is taken")
         self.listening.append((address, port))
         return socket.socket(socket.AF_UNIX)
 
@@ -172,6 +176,18 @@ def test_each_name_is_joined_to_its_pair_before_the_app_runs(
         assert world.run.listening == [("127.0.0.2", 443), ("127.0.0.3", 443)]
         pairs = [route.pair for route in world.routes if isinstance(route, Route)]
         assert pairs == ["/pairs/warm-home/arbiter.tls", "/pairs/warm-home/hue-store.tls"]
+
+    tell(story)
+
+
+def test_name_that_comes_back_waits_for_its_own_address(tell: Callable[[Story], None]) -> None:
+    async def story(world: World) -> None:
+        await world.started()
+        world.instances.peer_dropped("warm-home", "hue-store")
+        world.run.taken_for = 2
+        await world.instances.peer_added("warm-home", "other-store")
+        await world.instances.peer_added("warm-home", "hue-store")
+        assert world.run.listening[2:] == [("127.0.0.4", 443), ("127.0.0.3", 443)]
 
     tell(story)
 
