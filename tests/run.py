@@ -29,6 +29,7 @@ TIERS = (
     "apps",
     "drivers",
     "tests/conformance",
+    "tests/model",
     "tests/isolation",
     "tests/recovery",
     "tests/browser",
