@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from databox.kit.http.message import Request
 from databox.store.readings import EARLIEST, LATEST, NOT_JSON
 from databox.wire.caveats import Caveats
 from databox.wire.errors import BadRequest
 from databox.wire.tokens import BadToken
+
+_LONGEST_NAME = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,26 @@ class Stretch:
 class _Bounds(msgspec.Struct, frozen=True):
     start: int | None = msgspec.field(default=None, name="startTimestamp")
     end: int | None = msgspec.field(default=None, name="endTimestamp")
+
+
+def name(request: Request, placeholder: str, caveats: Caveats) -> str:
+    """The source or key that the path names, if the token's list of sources has it.
+
+    Raises:
+        BadRequest: no usable name.
+        BadToken: it is not in the list.
+    """
+    found = request.args[placeholder]
+    if not found or len(found) > _LONGEST_NAME or not found.isprintable():
+        raise BadRequest(
+            "this is not a usable name",
+            code="name-grammar",
+            field=placeholder,
+            found=repr(found[:40]),
+            remedy=f"Use up to {_LONGEST_NAME} printable characters",
+        )
+    source_permitted(caveats, found)
+    return found
 
 
 def since(body: bytes, query: Mapping[str, str], caveats: Caveats) -> Stretch:

@@ -113,10 +113,10 @@ class Store:
         )
         self._reporter = Reporter(
             self._name,
-            read=self._answers.read,
+            read=self._answers.means.read,
             writer=self._writer,
             send=send,
-            labels=self._answers.listing.labels,
+            labels=self._answers.means.listing.labels,
         )
         self.router = self._routes()
         self._tasks = [
@@ -153,21 +153,8 @@ class Store:
         table = Table(router, None)
         table.serve("store.status", self._status)
         table.serve("store.epoch", self._epoch)
-        answers = self._answers
-        at_once = {"ts.latest": answers.latest_at_once}
-        for name, handler in (
-            ("store.cat", answers.cat),
-            ("store.register", answers.register),
-            ("ts.write", answers.write_reading),
-            ("ts.latest", answers.latest),
-            ("ts.since", answers.since),
-            ("ts.range", answers.range),
-            ("kv.write", answers.write_value),
-            ("kv.read", answers.read_value),
-            ("store.ws", answers.websocket),
-            ("store.sub", answers.subscribe),
-            ("store.unsub", answers.unsubscribe),
-        ):
+        at_once = self._answers.at_once()
+        for name, handler in self._answers.handlers().items():
             endpoint = BY_NAME[name]
             router.add(
                 endpoint.method,
@@ -189,13 +176,13 @@ class Store:
 
     async def _end(self, epoch: int, ended: tuple[str, ...]) -> None:
         self._ended.apply(epoch, ended)
-        self._answers.subscriptions.end_grants(ended)
+        self._answers.means.subscriptions.end_grants(ended)
         await self._writer.write(NewEndings(epoch, ended))
 
     async def _tick(self) -> None:
         now = self.clock.now()
-        self._answers.subscriptions.end_expired(now)
-        await self._answers.send_windows(self._looked)
+        self._answers.means.subscriptions.end_expired(now)
+        await self._answers.events.send_windows(self._looked)
         self._looked = now
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -40,7 +40,7 @@ def test_stopping_access_cuts_a_long_answer(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with running(tmp_path) as store:
-            real = store.store._answers.read
+            real = store.store._answers.means.read
             reads = 0
 
             async def read_and_stop(work: object) -> object:
@@ -51,7 +51,7 @@ def test_stopping_access_cuts_a_long_answer(tmp_path: Path) -> None:
                     await store.ask("POST", "/epoch", told, caller="manager", key="")
                 return await real(work)  # type: ignore[arg-type]
 
-            store.store._answers.read = read_and_stop  # type: ignore[method-assign,assignment]
+            store.store._answers.means.read = read_and_stop  # type: ignore[method-assign,assignment]
             try:
                 response = await store.ask("GET", "/load/ts/since", {"startTimestamp": 0})
                 body = response.body

@@ -1,0 +1,137 @@
+"""Readings as the interface of 2017 has them: write, latest, since, range."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from databox.kit.guard import Verified
+from databox.kit.http.message import Answer, Held, Request, Response, Stream
+from databox.store import asked, queries
+from databox.store.answers.events import EventAnswers, sees
+from databox.store.answers.means import Means
+from databox.store.asked import Stretch
+from databox.store.audit import READ, SUBSCRIBE, WRITE
+from databox.store.door import access
+from databox.store.file import NewReading
+from databox.store.latest import prepare
+from databox.store.readings import LATEST, Reading, parse_reading, record
+from databox.wire.errors import NotFound
+
+MOST_AT_ONCE = 512 * 1024
+"""Bytes of data that are sent as one body; more is sent as it is read."""
+
+FindWindows = Callable[..., queries.Windows]
+
+
+class ReadingAnswers:
+    """Answers of one source's readings."""
+
+    def __init__(self, means: Means, events: EventAnswers) -> None:
+        self._means = means
+        self._events = events
+
+    async def write(self, request: Request, verified: Verified) -> Answer:
+        """Write a reading, and send it to those who subscribed."""
+        source = asked.name(request, "source", verified.caveats)
+        asked.refuse_bounded(verified.caveats)
+        t, data = parse_reading(request.body, self._means.clock.now())
+        receivers = [each for each in self._events.receivers(source, "ts") if sees(each, t)]
+        size = len(data)
+        written = [access(verified, WRITE, source, items=1, size=size, earliest=t, latest=t)]
+        for each in receivers:
+            written.append(
+                access(each.verified, SUBSCRIBE, source, items=1, size=size, earliest=t, latest=t)
+            )
+        reading = await self._means.door.write(verified, NewReading(source, t, data), *written)
+        assert isinstance(reading, Reading)
+        self._means.latest.written(source, reading)
+        body = record(source, reading)
+        self._events.send(receivers, body)
+        return Response(200, body)
+
+    def latest_at_once(self, request: Request, verified: Verified) -> Held | None:
+        """The newest reading, if this token's holder has been given it before."""
+        prepared = self._means.latest.prepared(request.args["source"], verified)
+        return self._means.door.hold(prepared.answer, prepared.record) if prepared else None
+
+    async def latest(self, request: Request, verified: Verified) -> Answer:
+        """The newest reading, or the last closed window."""
+        source = asked.name(request, "source", verified.caveats)
+        stretch = asked.visible(verified.caveats)
+        if verified.caveats.exact:
+            return await self._windows(verified, source, stretch, queries.latest_window)
+        if stretch.last == LATEST:
+            reading = self._means.latest.get(source) or await self._find_newest(source)
+        else:
+            reading = await self._means.read(lambda reader: reader.newest(source, stretch.last))
+        if reading is None or reading.t < stretch.first:
+            await self._means.door.record(verified, access(verified, READ, source))
+            return Response(200, b"[]")
+        if stretch.last == LATEST:
+            prepared = self._means.latest.answer(source, reading, verified)
+        else:
+            prepared = prepare(source, reading, verified)
+        await self._means.door.record(verified, prepared.record)
+        return prepared.answer
+
+    async def since(self, request: Request, verified: Verified) -> Answer:
+        """Readings since a moment."""
+        source = asked.name(request, "source", verified.caveats)
+        stretch = asked.since(request.body, request.parameters, verified.caveats)
+        return await self._stretch(verified, source, stretch)
+
+    async def range(self, request: Request, verified: Verified) -> Answer:
+        """Readings between two moments."""
+        source = asked.name(request, "source", verified.caveats)
+        stretch = asked.range_(request.body, request.parameters, verified.caveats)
+        return await self._stretch(verified, source, stretch)
+
+    async def _find_newest(self, source: str) -> Reading | None:
+        return await self._means.latest.load(
+            source, lambda: self._means.read(lambda reader: reader.newest(source, LATEST))
+        )
+
+    async def _stretch(self, verified: Verified, source: str, stretch: Stretch) -> Answer:
+        if verified.caveats.exact:
+            return await self._windows(verified, source, stretch, queries.closed_windows)
+        read = self._means.read
+        extent = await read(lambda reader: reader.extent(source, stretch.first, stretch.last))
+        written = access(
+            verified,
+            READ,
+            source,
+            items=extent.count,
+            size=extent.size,
+            earliest=extent.earliest,
+            latest=extent.latest,
+        )
+        if extent.size + 100 * extent.count > MOST_AT_ONCE:
+            await self._means.door.record(verified, written)
+            parts = await read(lambda r: queries.parts(r, source, stretch, extent))
+            return Stream(200, "application/json", self._streamed(verified, parts))
+        body = await read(lambda reader: queries.whole(reader, source, stretch, extent))
+        await self._means.door.record(verified, written)
+        return Response(200, body)
+
+    async def _streamed(self, verified: Verified, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while part := await self._means.read(lambda _: next(parts, b"")):
+            if not self._means.door.holds(verified):
+                raise NotFound("access was stopped while this was sent")
+            yield part
+
+    async def _windows(
+        self, verified: Verified, source: str, stretch: Stretch, find: FindWindows
+    ) -> Answer:
+        length, now = verified.caveats.exact, self._means.clock.now()
+        found = await self._means.read(
+            lambda reader: find(reader, source, stretch, length=length, now=now)
+        )
+        written = access(
+            verified,
+            READ,
+            source,
+            items=len(found.records),
+            size=found.size,
+            earliest=found.earliest,
+            latest=found.latest,
+        )
+        await self._means.door.record(verified, written)
+        return Response(200, queries.array(found.records))
