@@ -15,6 +15,8 @@ from databox.wire.errors import DataboxError, NotFound
 
 MODULE = "databox.store.service"
 DATABASE, ARBITER_KEY = "database", "arbiter-key"
+IDLE_SECONDS = 60.0
+"""After so long without a request a store sleeps; one with a slow rhythm waits longer."""
 
 Leaf = Callable[[str], bytes]
 """A fresh key and certificate for a name, PEM."""
@@ -120,6 +122,6 @@ class Stores:
             module=MODULE,
             directory=self._home.stores / name,
             answers=(name,),
-            config=dict,
+            config=lambda: {"idle-seconds": str(IDLE_SECONDS)},
             secrets=secrets,
         )

@@ -69,8 +69,11 @@ class Reporter:
         self._labels = labels
         self._one_at_a_time = asyncio.Lock()
 
-    async def report(self) -> None:
-        """Send everything that is committed; what cannot be sent now goes with the next report."""
+    async def report(self) -> bool:
+        """Send everything that is committed; what cannot be sent now goes with the next report.
+
+        Whether all of it was sent.
+        """
         async with self._one_at_a_time:
             try:
                 while batch := await self._read(self._next):
@@ -82,6 +85,8 @@ class Reporter:
                         pass
             except (DataboxError, TimeoutError) as error:
                 lines.event(log, logging.WARNING, "report-failed", why=error)
+                return False
+            return True
 
     def _next(self, reader: Reader) -> Batch | None:
         """The batch that was settled but perhaps not heard, else a new one, None if all is told."""

@@ -23,11 +23,12 @@ from databox.store.door import Door
 from databox.store.file import NewEndings, NewState, Reader, StoreFile
 from databox.store.reporting import EVERY, Reporter, Send
 from databox.store.reserve import Reserve
+from databox.store.sleep import Patience
 from databox.store.writer import Writer
 from databox.wire import api
 from databox.wire.caveats import Duty
 from databox.wire.endpoints import BY_NAME
-from databox.wire.errors import DataboxError
+from databox.wire.errors import DataboxError, Unavailable
 from databox.wire.ledger import Event
 
 log = logging.getLogger("databox.store")
@@ -36,11 +37,15 @@ KEEPS = frozenset({Duty.SINCE, Duty.UNTIL, Duty.EXACT, Duty.DATASOURCES})
 """The caveats about data that a store keeps itself."""
 TICK = 1.0
 """Seconds between two looks for windows that have closed and tokens that have expired."""
-_TIME = "time"
+LOOK = 1.0
+"""Seconds between two looks whether the store may sleep."""
+DISMISS = 0.05
+"""Seconds until those who were connected and asked nothing are gone."""
+_TIME, _ASKED = "time", "asked"
 
 
 async def serve(control: Control) -> None:
-    """Run this store until the box says stop."""
+    """Run this store until the box says stop, or until nobody has asked anything for a while."""
     file = StoreFile(control.directory / "store.db", control.secrets["database"].reveal())
     dialer = Dialer(control)
     store = Store(control.part, file, control.directory, clock=SystemClock())
@@ -58,11 +63,48 @@ async def serve(control: Control) -> None:
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))
     await control.ready()
     following = asyncio.create_task(_follow(store, dialer))
-    await control.run()
-    following.cancel()
+    patience = Patience(float(control.config.get("idle-seconds", "inf")), store.away)
+    ends = [
+        asyncio.create_task(control.run()),
+        asyncio.create_task(_sleep(store, server, patience)),
+    ]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for each in (*ends, following):
+        each.cancel()
     await server.drain()
     await store.close()
     dialer.close()
+
+
+async def _sleep(store: "Store", server: Server, patience: Patience) -> None:
+    """Come back once the store may sleep and takes no more requests.
+
+    The box holds the listeners: whoever connects from then on wakes it.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    def idle_since() -> float | None:
+        since = server.idle_since
+        return None if since is None else max(began, since)
+
+    while True:
+        await asyncio.sleep(LOOK)
+        since = idle_since()
+        if since is None:
+            continue
+        patience.asked(since)
+        idle = loop.time() - since
+        if idle < patience.seconds or not await store.settle(idle):
+            continue
+        # Nothing may have been asked while the rest was told to the ledger.
+        if idle_since() != since:
+            continue
+        if not server.retire(since):
+            await asyncio.sleep(DISMISS)
+            if not server.retire(since):
+                continue
+        return
 
 
 async def _follow(store: "Store", dialer: Dialer) -> None:
@@ -99,6 +141,8 @@ class Store:
         self._writer = Writer(file, self._reserve, clock)
         self.clock = SteadyClock(clock, self._reader.state(_TIME), self._save_time)
         self._looked = self.clock.now()
+        asked = self._reader.state(_ASKED)
+        self.away = (self._looked - asked) / 1000 if asked else None
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self, guard: Guard, send: Send, *, origin: str) -> None:
@@ -128,6 +172,19 @@ class Store:
         """Tell the ledger what was looked at."""
         await self._door.write_down_refusals()
         await self._reporter.report()
+
+    async def settle(self, idle: float) -> bool:
+        """Finish what is left to do, when nobody has asked for `idle` seconds.
+
+        Whether nothing is left. A store in trouble has something left: to look when it is over.
+        """
+        if self._writer.trouble is not None:
+            return False
+        with suppress(Unavailable):
+            await self._door.write_down_refusals(all_of_them=True)
+            await self._writer.write(NewState(_ASKED, self.clock.now() - round(idle * 1000)))
+            return await self._reporter.report()
+        return False
 
     async def close(self) -> None:
         """Tell the ledger the rest, and close the file."""

@@ -1,11 +1,13 @@
 """One connection of the server: requests in, answers out in the same order."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from functools import partial
 from math import inf
+from socket import AF_UNIX, SHUT_RD, socket
 from typing import Protocol, cast
 
 from databox.kit.http.handshake import check_opening
@@ -86,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._refusal: Response | None = None
         self._held = False
         self._unread = False
+        self._dismissed = False
         self._task: asyncio.Future[None] | None = None
         self._streaming = False
         self._writable: asyncio.Future[None] | None = None
@@ -181,11 +184,37 @@ class Connection(asyncio.Protocol):
             part = "body" if self._reader.in_body else "head"
             error = BadRequest(f"The request's {part} took too long", code="timeout", field=part)
             self._refuse(refusal(error, 408))
-        elif self._transport.is_closing() or self._state is _State.LINGERING:
+        elif self._dismissed or self._transport.is_closing() or self._state is _State.LINGERING:
             self._transport.abort()
         else:
-            self._transport.close()
+            self.dismiss()
             self.deadline = now + _LINGER_SECONDS
+
+    @property
+    def idle_since(self) -> float | None:
+        """The loop's time since when nothing is asked and nothing owed; None while something is."""
+        if self._state is not _State.OPEN or self._websocket is not None or self.deadline == inf:
+            return None
+        reader, limits = self._reader, self._limits
+        if self._task is not None or self._writable is not None or reader.in_head or reader.in_body:
+            return None
+        return self.deadline - (limits.idle_seconds if reader.progress else limits.head_seconds)
+
+    def dismiss(self) -> None:
+        """End a connection that is idle, without losing a request that is on its way.
+
+        On a Unix socket reading ends first. A request whose bytes the kernel took before that is
+        still read and answered; one that is sent later fails at its sender, who so knows that
+        nobody saw it. Closing at once would throw away what has come and is not read yet.
+        """
+        self._dismissed = True
+        connected = self._transport.get_extra_info("socket")
+        if self._over_tls or connected is None or connected.family != AF_UNIX:
+            self._transport.close()
+            return
+        # The transport's own socket object does not let itself be shut down.
+        with socket(fileno=os.dup(connected.fileno())) as same:
+            same.shutdown(SHUT_RD)
 
     def finish(self) -> None:
         """Close as soon as what is running has been answered."""

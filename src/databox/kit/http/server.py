@@ -57,6 +57,7 @@ class Server:
         self._sweep: asyncio.TimerHandle | None = None
         self.date = b""
         self._empty: asyncio.Event | None = None
+        self._left_at = -inf
 
     def serve_listener(self, listener: socket, caller: str, kind: Kind = "plain") -> None:
         """Accept `caller`'s connections on this listening socket, which is ours from now on.
@@ -64,6 +65,10 @@ class Server:
         Raises:
             ValueError: The kind is "tls" and this server has no TLS context.
         """
+        if self.draining:
+            # Whoever connects waits in its queue, for the next server.
+            listener.close()
+            return
         if kind == "tls" and self._ssl_context is None:
             raise ValueError("a listener of kind tls needs a server with an ssl_context")
         listener.setblocking(False)
@@ -92,11 +97,36 @@ class Server:
         for connection in [each for each in self._connections if each.caller == caller]:
             connection.abort()
 
+    @property
+    def idle_since(self) -> float | None:
+        """The loop's time since when nobody asks anything; None while somebody does."""
+        latest = self._left_at
+        for connection in self._slots:
+            since = connection.idle_since if connection.joined else None
+            if since is None:
+                return None
+            latest = max(latest, since)
+        return latest
+
+    def retire(self, since: float) -> bool:
+        """Take nothing new, if nobody is connected. Whether it did.
+
+        Else those go first who have asked nothing after `since`, the loop's time: then ask again.
+        Nobody is accepted between the look and the end, and whoever waits in a listener's queue
+        stays there for the next server, so no request is lost.
+        """
+        if self._slots:
+            for connection in list(self._connections):
+                idle = connection.idle_since
+                if idle is not None and idle <= since:
+                    connection.dismiss()
+            return False
+        self._stop_accepting()
+        return True
+
     async def drain(self, grace: float = 5.0) -> None:
         """Take nothing new, answer what is running, and end; after `grace` seconds, abort."""
-        self.draining = True
-        for listener in list(self._listeners):
-            self._close_listener(listener)
+        self._stop_accepting()
         for connection in list(self._connections):
             connection.finish()
         self._empty = asyncio.Event()
@@ -196,6 +226,7 @@ class Server:
 
     def _free_slot(self, connection: Connection) -> None:
         if connection in self._slots:
+            self._left_at = asyncio.get_running_loop().time()
             self._slots.remove(connection)
             self._counts[connection.caller] -= 1
             if not self._counts[connection.caller]:
@@ -223,6 +254,11 @@ class Server:
             accepted.close()
             self._free_slot(connection)
         self._check_empty()
+
+    def _stop_accepting(self) -> None:
+        self.draining = True
+        for listener in list(self._listeners):
+            self._close_listener(listener)
 
     def _check_empty(self) -> None:
         if self._empty is not None and not self._connections and not self._opening:
