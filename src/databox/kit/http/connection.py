@@ -11,6 +11,7 @@ from socket import AF_UNIX, SHUT_RD, socket
 from typing import Protocol, cast
 
 from databox.kit.http.handshake import check_opening
+from databox.kit.http.incoming import BodyLost, BodySlow, Incoming
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Answer, Held, Kind, Request, Response, Stream, Upgrade
 from databox.kit.http.reader import Refused, RequestReader
@@ -87,6 +88,10 @@ class Connection(asyncio.Protocol):
         self._queue: deque[tuple[Request, Route, bool]] = deque()
         self._refusal: Response | None = None
         self._held = False
+        self._feeding = False
+        self._paused = False
+        self._body: Incoming | None = None
+        self._body_seen = 0
         self._unread = False
         self._dismissed = False
         self._task: asyncio.Future[None] | None = None
@@ -118,12 +123,16 @@ class Connection(asyncio.Protocol):
         """Bytes came."""
         if self._state is not _State.OPEN:
             return
+        self._feeding = True
         try:
             rest = self._reader.feed(data)
         except Refused as refused:
             if self._state is _State.OPEN:
-                self._refuse(refused.response)
+                self._refuse(refused)
             return
+        finally:
+            self._feeding = False
+            self._pace()
         if rest is not None:
             self._hold()
             self._upgrade_rest = rest
@@ -139,6 +148,7 @@ class Connection(asyncio.Protocol):
         """
         waiting = self._task is not None or bool(self._queue)
         open_to_us = self._state is _State.OPEN and not self._streaming and not self._over_tls
+        self._break_off(BodyLost("The peer ended before its body was complete", field="body"))
         if waiting and open_to_us:
             self._state = _State.ENDING
             return True
@@ -159,12 +169,15 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + _LINGER_SECONDS
         else:
             self.deadline = inf
+            if self._body is not None:
+                self._watch_body(self._body)
             self._serve_queue()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
         self._state = _State.LOST
         self._queue.clear()
+        self._break_off(BodyLost("The peer left before its body was complete", field="body"))
         if self._writable is not None:
             self._writable.set_result(None)
         if self._task is None:
@@ -180,10 +193,12 @@ class Connection(asyncio.Protocol):
             self.deadline = self._websocket.check(now)
         elif self._writable is not None:
             self._expire_blocked(now)
+        elif self._body is not None and self._task is not None:
+            self._expire_body(self._body, now)
         elif self._state is _State.OPEN and (self._reader.in_head or self._reader.in_body):
             part = "body" if self._reader.in_body else "head"
             error = BadRequest(f"The request's {part} took too long", code="timeout", field=part)
-            self._refuse(refusal(error, 408))
+            self._refuse(Refused(refusal(error, 408)))
         elif self._dismissed or self._transport.is_closing() or self._state is _State.LINGERING:
             self._transport.abort()
         else:
@@ -239,6 +254,8 @@ class Connection(asyncio.Protocol):
             raise Refused(unexpected(error, request)) from error
         if "expect" in request.headers:
             self._expect(request)
+        if route.streamed:
+            request.stream = Incoming(self._set_pace, wanted=self._want)
         return self._limits.body if route.max_body is None else route.max_body
 
     def _expect(self, request: Request) -> None:
@@ -253,7 +270,9 @@ class Connection(asyncio.Protocol):
             return
         route = self._route
         assert route is not None
-        self._owes_continue = False
+        self._body = request.stream
+        if request.stream is None or request.stream.complete:
+            self._owes_continue = False
         if self._task is None and self._writable is None and not self._queue:
             self._serve(request, route, keep)
         else:
@@ -263,6 +282,7 @@ class Connection(asyncio.Protocol):
         self._hold()
         if len(self._queue) >= self._limits.pipelined - 1:
             # Closing after an answer is the protocol's way to refuse the requests behind it.
+            self._break_off(BodyLost("There are too many requests before this one", field="body"))
             self._state = _State.ENDING
             self._unread = True
             keep = False
@@ -285,6 +305,8 @@ class Connection(asyncio.Protocol):
             answer.until.add_done_callback(partial(self._answer_held, request, answer, keep))
         else:
             self._task = self._loop.create_task(self._answer_later(request, answer, keep))
+        if request.stream is not None:
+            self._watch_body(request.stream)
 
     def _answer_held(self, request: Request, held: Held, keep: bool, _: object) -> None:
         try:
@@ -322,7 +344,7 @@ class Connection(asyncio.Protocol):
         if self._state is _State.LOST:
             return
         host = self._host
-        keep = keep and not host.draining
+        keep = keep and not host.draining and self._has_all_of(request)
         date, head_only = host.date or host.date_line(), request.method == "HEAD"
         connection = KEEP if keep and request.version == "1.1" else connection_line(request, keep)
         try:
@@ -335,7 +357,16 @@ class Connection(asyncio.Protocol):
 
     async def _stream(self, request: Request, stream: Stream, keep: bool) -> None:
         """Send an answer as it is made; raises ValueError if its head cannot be sent."""
-        keep = keep and request.version == "1.1" and not self._host.draining
+        try:
+            await self._send_stream(request, stream, keep)
+        finally:
+            close = getattr(stream.chunks, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _send_stream(self, request: Request, stream: Stream, keep: bool) -> None:
+        known = request.version == "1.1" or stream.length is not None
+        keep = keep and known and not self._host.draining and self._has_all_of(request)
         line, date = connection_line(request, keep), self._host.date_line()
         head = render_head(stream, date, line, chunked=request.version == "1.1")
         if self._gone:
@@ -343,13 +374,14 @@ class Connection(asyncio.Protocol):
         self._transport.write(head)
         if request.method != "HEAD":
             await self._send_body(request, stream)
-        if not keep and not self._gone:
+        if not keep and not self._gone and not self._transport.is_closing():
             self._end()
 
     async def _send_body(self, request: Request, stream: Stream) -> None:
         self._streaming = True
         try:
-            await self._send_chunks(stream, chunked=request.version == "1.1")
+            chunked = request.version == "1.1" and stream.length is None
+            await self._send_chunks(stream, chunked=chunked)
         except asyncio.CancelledError:
             if not self._gone:
                 raise
@@ -359,14 +391,15 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         finally:
             self._streaming = False
-            close = getattr(stream.chunks, "aclose", None)
-            if close is not None:
-                await close()
 
     async def _send_chunks(self, stream: Stream, *, chunked: bool) -> None:
+        left = inf if stream.length is None else stream.length
         async for chunk in stream.chunks:
             if not chunk:
                 continue
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError("an answer is longer than it said")
             self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             if self._writable is not None:
                 await self._writable
@@ -374,6 +407,8 @@ class Connection(asyncio.Protocol):
                 return
         if chunked:
             self._transport.write(b"0\r\n\r\n")
+        elif 0 < left < inf:
+            raise ValueError("an answer is shorter than it said")
 
     async def _upgrade(self, request: Request, upgrade: Upgrade) -> None:
         if self._gone:
@@ -402,15 +437,75 @@ class Connection(asyncio.Protocol):
 
     # What happens around requests.
 
-    def _refuse(self, response: Response) -> None:
+    # A body that is read as it comes.
+
+    def _watch_body(self, body: Incoming) -> None:
+        """A handler has the body: from now on it must keep coming, whenever it is asked for."""
+        if not body.complete:
+            self._release()
+            self._body_seen = body.received
+            self.deadline = self._loop.time() + self._limits.body_seconds
+
+    def _has_all_of(self, request: Request) -> bool:
+        """Whether a request's whole body has come; if not, this is the connection's last answer."""
+        if request.stream is None or request.stream.complete:
+            return True
+        self._unread = True
+        return False
+
+    def _want(self) -> None:
+        if self._owes_continue and not self._gone:
+            self._owes_continue = False
+            self._transport.write(CONTINUE)
+
+    def _expire_body(self, body: Incoming, now: float) -> None:
+        """Fail a body that dribbles; one that waits for its reader is not to blame."""
+        came, self._body_seen = body.received - self._body_seen, body.received
+        if body.complete:
+            self.deadline = inf
+        elif came >= self._limits.body_pace or body.is_full or not body.asked:
+            self.deadline = now + self._limits.body_seconds
+        else:
+            self._break_off(BodySlow("The request's body came too slowly", field="body"))
+
+    def _break_off(self, error: DataboxError) -> None:
+        """Read no more of a body, and tell its reader why; its answer is still sent."""
+        body, self._body = self._body, None
+        if body is None or body.complete:
+            return
+        body.fail(error)
+        self.deadline = inf
+        if self._state is _State.OPEN:
+            self._state = _State.ENDING
+            self._unread = True
+
+    def _set_pace(self, go_on: bool) -> None:
+        if not self._feeding:
+            self._pace()
+
+    def _pace(self) -> None:
+        """Let the peer send or not, as what waits here allows."""
+        full = self._body is not None and self._body.is_full
+        wait = self._state is not _State.LINGERING and (self._held or full)
+        if wait == self._paused or self._transport.is_closing():
+            return
+        self._paused = wait
+        if wait:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _refuse(self, refused: Refused) -> None:
         """Answer what cannot be served, after what came before it, and end."""
         self._state = _State.ENDING
         self._unread = True
-        if self._task is None and self._writable is None and not self._queue:
-            self._write_refusal(response)
+        if self._body is not None and not self._body.complete:
+            self._break_off(refused.error)
+        elif self._task is None and self._writable is None and not self._queue:
+            self._write_refusal(refused.response)
         else:
             self._hold()
-            self._refusal = response
+            self._refusal = refused.response
 
     def _write_refusal(self, response: Response) -> None:
         self._transport.write(render(response, self._host.date_line(), CLOSE))
@@ -442,7 +537,9 @@ class Connection(asyncio.Protocol):
     def _set_deadline(self) -> None:
         """Set the deadline once for each part of a request, so that no dribble extends it."""
         reader = self._reader
-        if reader.progress == self._waits or self._task is not None or self._writable is not None:
+        if reader.progress == self._waits or self._state is not _State.OPEN:
+            return
+        if self._task is not None or self._writable is not None:
             return
         self._waits = reader.progress
         limits = self._limits
@@ -464,14 +561,12 @@ class Connection(asyncio.Protocol):
 
     def _hold(self) -> None:
         """Stop reading while requests wait."""
-        if not self._held:
-            self._held = True
-            self._transport.pause_reading()
+        self._held = True
+        self._pace()
 
     def _release(self) -> None:
-        if self._held and not self._transport.is_closing():
-            self._held = False
-            self._transport.resume_reading()
+        self._held = False
+        self._pace()
 
     def _end(self) -> None:
         """Close after the last answer.
@@ -480,7 +575,9 @@ class Connection(asyncio.Protocol):
         answer that says what was wrong. So after a refusal our side ends, and what still comes is
         thrown away for a moment.
         """
+        self._break_off(BodyLost("The request was answered before its body came", field="body"))
         self._state = _State.LINGERING
+        self._owes_continue = False
         self._queue.clear()
         if self._unread:
             if self._transport.can_write_eof():

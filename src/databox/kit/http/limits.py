@@ -15,6 +15,8 @@ class Limits:
     """Number of header lines; more is answered 431."""
     body: int = 1024 * 1024
     """Largest body where the route names no bound of its own; larger is answered 413."""
+    body_pace: int = 64 * 1024
+    """What of a streamed body must come in each `body_seconds` while it is waited for."""
     message: int = 256 * 1024
     """Largest WebSocket message that a peer may send, over all its fragments."""
     unsent: int = 1024 * 1024
@@ -29,7 +31,7 @@ class Limits:
     head_seconds: float = 10.0
     """From the first byte of a request, or the TLS handshake's, to the end of its head."""
     body_seconds: float = 30.0
-    """From the end of the head to the end of the body."""
+    """From the end of the head to the end of the body; for one that is streamed, see `body_pace`."""
     idle_seconds: float = 75.0
     """A kept-alive connection without a request is closed after this."""
     send_seconds: float = 30.0

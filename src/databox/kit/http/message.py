@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from databox.kit.http.incoming import Incoming
 from databox.kit.http.target import parameters
 from databox.kit.http.websocket import WebSocket
 from databox.wire.errors import DataboxError
@@ -21,7 +22,7 @@ Kind = Literal["plain", "tls", "outer"]
 
 
 class Request(msgspec.Struct):
-    """One request, complete.
+    """One request, complete, but for a body that is still to come where the route streams it.
 
     Args:
         method: As sent. A route for GET also receives HEAD; the answer's body is then left out.
@@ -31,12 +32,13 @@ class Request(msgspec.Struct):
         headers: Names in lower case. Repeated list headers are joined by a comma; a repeat of a
             header that has one value was refused.
         target: Path and query exactly as sent, for those who pass a request on.
-        body: Whole; `b""` when there was none. Also on GET.
+        body: Whole; `b""` when there was none, or it comes as `stream`. Also on GET.
         caller: Who is known to be on the other end of this listener; "" on an outer port.
         kind: How the request came.
         args: What the route's placeholders stood for.
         token: Set by the guard, and by nothing else.
         version: "1.1" or "1.0".
+        stream: The body as it comes, on a route that streams it, else None.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Request(msgspec.Struct):
     args: Mapping[str, str] = {}
     token: Any = None
     version: str = "1.1"
+    stream: Incoming | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -83,13 +86,19 @@ class Response(msgspec.Struct, frozen=True):
 class Stream:
     """An answer sent as it is made, waiting whenever the peer does not keep up.
 
-    When the peer goes away, the iterator is cancelled where it waits.
+    When the peer goes away, the iterator is cancelled where it waits. `length`: bytes, where it is
+    known beforehand; an answer that turns out shorter or longer is cut off.
     """
 
     status: int
     content_type: str
     chunks: AsyncIterator[bytes]
     headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first value of the header called `name` (lower case), if there is one."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
 
 
 @dataclass(frozen=True, slots=True)

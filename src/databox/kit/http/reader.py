@@ -18,6 +18,7 @@ from httptools import (
     HttpRequestParser,
 )
 
+from databox.kit.http.incoming import BodyLost, Incoming
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Kind, Request, Response
 from databox.kit.http.render import not_http, refusal
@@ -63,11 +64,15 @@ _Head = tuple[str, str, str, dict[str, str], str, str]
 
 
 class Refused(Exception):
-    """A request that ends its connection; `response` says why."""
+    """A request that ends its connection; `response` says why.
 
-    def __init__(self, response: Response) -> None:
+    `error`: the same for who reads a body as it comes.
+    """
+
+    def __init__(self, response: Response, error: DataboxError | None = None) -> None:
         super().__init__(response.status)
         self.response = response
+        self.error = error or BodyLost("The peer's body broke off or is malformed", field="body")
 
 
 class RequestReader:
@@ -75,8 +80,9 @@ class RequestReader:
 
     Args:
         on_head: Called with a request whose head is complete; gives the largest body, bytes, and
-            is the place to refuse early.
+            is the place to refuse early, and to give the request a `stream`.
         on_request: Called with each complete request, and whether the peer keeps the connection.
+            One with a `stream` is handed over before its body, which the stream then brings.
 
     `in_head` and `in_body` tell what of a request is still missing; `progress` changes whenever
     that changes, so that a deadline can be set once for each part.
@@ -97,6 +103,7 @@ class RequestReader:
         "_parts",
         "_request",
         "_size",
+        "_stream",
         "_target",
         "caller",
         "in_body",
@@ -130,6 +137,7 @@ class RequestReader:
         self._pairs: list[tuple[bytes, bytes]] = []
         self._size = self._overhead = self._max_body = 0
         self._request: Request | None = None
+        self._stream: Incoming | None = None
         self._keeps = False
         self._at_start = True
         self._known: dict[bytes, _Head] = {}
@@ -196,6 +204,8 @@ class RequestReader:
             version=version,
         )
         self._on_head(request)
+        if request.stream is not None:
+            request.stream.end()
         self._on_request(request, True)
 
     def _bound_unseen(self, unfinished: object, arrived: int) -> None:
@@ -272,13 +282,20 @@ class RequestReader:
         ):
             # The parser takes such a body for the next protocol's bytes.
             raise Refused(not_http("a body on a request to change protocols"))
+        if request.stream is not None:
+            self._stream = request.stream
+            self._keeps = parser.should_keep_alive() and not self.upgrading
+            self._on_request(request, self._keeps)
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
         self._size += len(part)
         if self._size > self._max_body:
             raise self._body_too_large()
-        self._parts.append(part)
+        if self._stream is not None:
+            self._stream.put(part)
+        else:
+            self._parts.append(part)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
@@ -287,6 +304,10 @@ class RequestReader:
         self.in_body = False
         self.progress += 1
         self._request = None
+        if self._stream is not None:
+            self._stream.end()
+            self._stream = None
+            return
         if self._parts:
             request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts = []
@@ -300,7 +321,7 @@ class RequestReader:
             found=f"more than {self._max_body} bytes",
             remedy="Send less at once",
         )
-        return Refused(refusal(error))
+        return Refused(refusal(error), error)
 
 
 def _read_headers(pairs: list[tuple[bytes, bytes]], most: int) -> dict[str, str]:

@@ -48,12 +48,14 @@ def render(response: Response, date: bytes, connection: bytes, head_only: bool =
 
 
 def render_head(stream: Stream, date: bytes, connection: bytes, *, chunked: bool) -> bytes:
-    """The head of an answer whose length is not known yet.
+    """The head of an answer that follows; `chunked` if its length is not known yet.
 
     Raises:
         ValueError: As for `render`.
     """
     coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    if stream.length is not None:
+        coding = b"Content-Length: %d\r\n" % stream.length
     head = _head(stream.status, stream.content_type)
     return b"%b%b%b%b%b\r\n" % (head, date, connection, coding, _lines(stream.headers))
 

@@ -16,10 +16,14 @@ _KEPT_PATHS = 512
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler and the largest body it takes, bytes; None is the server's own bound."""
+    """A handler and the largest body it takes, bytes; None is the server's own bound.
+
+    `streamed`: the handler is called as soon as the head is there, and reads the body itself.
+    """
 
     handler: Handler
     max_body: int | None = None
+    streamed: bool = False
 
 
 @dataclass(slots=True)
@@ -64,12 +68,13 @@ class Router:
         *,
         max_body: int | None = None,
         any_case: bool = False,
+        streamed: bool = False,
     ) -> None:
         """Serve `pattern` by `handler`: `/api/apps/{name}`, or `/files/{rest...}` for a tail.
 
         A trailing slash in the request is optional. A tail also matches nothing. With `any_case`
         fixed segments match in upper and lower case, as the interfaces of 2017 did; placeholders
-        keep the case they were sent in.
+        keep the case they were sent in. `streamed`: see `Route`.
 
         Raises:
             ValueError: The pattern is malformed or already taken for this method.
@@ -89,7 +94,7 @@ class Router:
         place = node.tails if tail else node.routes
         if method in place:
             raise ValueError(f"{method} {pattern} has a handler already")
-        place[method] = (Route(handler, max_body), tuple(names))
+        place[method] = (Route(handler, max_body, streamed), tuple(names))
         self._kept.clear()
 
     def resolve(self, request: Request) -> Route:
