@@ -1,6 +1,6 @@
 """A store that really runs, file, writer and HTTP over unix sockets; only the arbiter is played.
 
-Run as a program it serves one caller until it is killed: `running.py FOLDER CALLER`.
+Run as a program it serves callers until it is killed: `running.py FOLDER CALLER...`.
 """
 
 import asyncio
@@ -138,13 +138,14 @@ def answer(response: Response) -> Any:
     return json.loads(response.body)
 
 
-async def _serve_for_ever(folder: Path, caller: str) -> None:
+async def _serve_for_ever(folder: Path, callers: Sequence[str]) -> None:
     async with running(folder) as store:
-        store.listen(caller)
+        for caller in callers:
+            store.listen(caller)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_for_ever(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(_serve_for_ever(Path(sys.argv[1]), sys.argv[2:]))
