@@ -56,6 +56,7 @@ class Grants:
             kind=request.kind,
             source=request.source,
             exact=request.exact,
+            fields=request.fields,
             since=request.since,
             until=request.until,
             destinations=request.destinations,

@@ -10,11 +10,12 @@ Rules:
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from databox.wire import api
-from databox.wire.caveats import EXACT_MS, Caveats, compile_caveats
+from databox.wire.caveats import Caveats, Duty, Rate, compile_caveats, exact_caveat, list_caveat
 from databox.wire.endpoints import ENDPOINTS, Endpoint
 from databox.wire.errors import BadRequest
 from databox.wire.names import STORE_SUFFIX
@@ -127,8 +128,8 @@ def user_caveats(ask: Ask, user: str, role: str, now: int) -> tuple[str, ...]:
 def check_grant(request: api.GrantRequest) -> None:
     """Check that a grant can be kept, and that its words say what its caveats do.
 
-    The owner is shown `exact`, `since`, `until` and `destinations`; the services keep the caveats.
-    Were they to differ, the screen would promise what nobody enforces.
+    The owner is shown `exact`, `fields`, `since`, `until` and `destinations`; the services keep the
+    caveats. Were they to differ, the screen would promise what nobody enforces.
 
     Raises:
         BadRequest: it opens nothing or too much at once, a path or caveat is not understood, or
@@ -180,7 +181,7 @@ def wait_after(wrong: int) -> int:
     return min(1000 << min(wrong - FREE_TRIES - 1, 20), LONGEST_WAIT_MS)
 
 
-def _narrow(permission: Permission) -> tuple[float, ...]:
+def _narrow(permission: Permission) -> tuple[Any, ...]:
     """Sorts permissions: the least restrictive first, the newest first among equals."""
     grant = permission.grant
     try:
@@ -190,6 +191,9 @@ def _narrow(permission: Permission) -> tuple[float, ...]:
         return (math.inf,)
     return (
         caveats.exact,
+        caveats.precision,
+        -_size(caveats.fields),
+        tuple((-_often(rate), rate.window) for rate in caveats.rates),
         caveats.since or 0,
         -min(_or_endless(grant.until), _or_endless(caveats.expires)),
         -_or_endless(caveats.until),
@@ -205,8 +209,13 @@ def _or_endless(moment: int | None) -> float:
     return math.inf if moment is None else moment
 
 
-def _size(members: frozenset[str] | None) -> float:
+def _size(members: Collection[object] | None) -> float:
     return math.inf if members is None else len(members)
+
+
+def _often(rate: Rate) -> float:
+    """Requests in a millisecond."""
+    return rate.most / rate.window
 
 
 def _caveats(ask: Ask, permission: Permission, route: api.Route, now: int) -> tuple[str, ...]:
@@ -229,11 +238,25 @@ def _end_of(ask: Ask, now: int) -> int | None:
 def _words(request: api.GrantRequest, caveats: Caveats) -> Iterable[tuple[str, object, object]]:
     yield "since", request.since, caveats.since
     yield "until", request.until, caveats.expires
-    yield "exact", 0 if request.exact == "raw" else EXACT_MS.get(request.exact), caveats.exact
-    said = frozenset(request.destinations) or None
-    yield "destinations", said, caveats.destinations
+    said = _said(request)
+    yield "exact", _exact(said), _exact(caveats)
+    yield "fields", said.fields, caveats.fields
+    yield "destinations", frozenset(request.destinations) or None, caveats.destinations
     if request.kind == "source":
         yield "source", frozenset((request.source,)), caveats.datasources
+
+
+def _said(request: api.GrantRequest) -> Caveats:
+    """What the words about the data come to."""
+    fields = () if request.fields is None else (list_caveat(Duty.FIELDS, request.fields),)
+    try:
+        return compile_caveats((*exact_caveat(request.exact), *fields))
+    except BadToken as error:
+        raise _unsound("exact", str(error.found)) from error
+
+
+def _exact(caveats: Caveats) -> tuple[int, int, int]:
+    return caveats.base, caveats.exact, caveats.precision
 
 
 def _is_public(ask: Ask) -> bool:

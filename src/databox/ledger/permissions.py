@@ -6,13 +6,11 @@ nobody can be told of a permission that is narrower than the real one.
 
 from databox.ledger import amounts
 from databox.ledger.names import EXPORTS, INNER, Names, host_of
-from databox.wire.caveats import EXACT_MS, Caveats, compile_caveats
+from databox.wire import exactness
+from databox.wire.caveats import Caveats, compile_caveats
 from databox.wire.ledger import Entry, Granted, Refused, Revoked, TokenMinted
 from databox.wire.names import STORE_SUFFIX
 from databox.wire.tokens import BadToken
-
-EXACT = {"raw": "every value", "PT1M": "each minute", "PT1H": "each hour"}
-"""How exact, in the words of the consent screen."""
 
 _ENDED = {
     "by the owner": "you stopped it",
@@ -43,7 +41,7 @@ def granted(event: Granted, entry: Entry, names: Names) -> str:
     until = _until(terms, entry, names)
     match _kind(event, terms):
         case "source":
-            exact = EXACT[_exact(terms)]
+            exact = exactness.words(terms.exactness)
             return f"{who} may now see {what}, {exact}{_since(terms, entry, names)}{until}"
         case "act":
             return f"{who} may now change {what}{until}"
@@ -123,10 +121,6 @@ def _kind(event: Granted, terms: Caveats) -> str:
 def _only_source(terms: Caveats) -> str:
     sources = terms.datasources or ()
     return next(iter(sources)) if len(sources) == 1 else ""
-
-
-def _exact(terms: Caveats) -> str:
-    return next((name for name, length in EXACT_MS.items() if length == terms.exact), "raw")
 
 
 def _places(event: Granted, terms: Caveats) -> str:

@@ -6,6 +6,7 @@ apps, people and sources were written by their makers: they must be shown as tex
 
 from databox.ledger import amounts, permissions
 from databox.ledger.names import INNER, Names, host_of
+from databox.wire import exactness
 from databox.wire.ledger import (
     NEW_CODE,
     Access,
@@ -88,7 +89,7 @@ def _access(event: Access, names: Names, when: str) -> str:
     who = event.user or names.who(event.client)
     what = names.source(event.store, event.source, event.label)
     values = amounts.count(event.items, "value", "values") if event.items else "no values"
-    exact = "" if event.exact in ("", "raw") else permissions.EXACT.get(event.exact, event.exact)
+    exact = "" if event.exact in ("", "raw") else exactness.words(event.exact)
     tail = when + (f", {exact}" if exact else "")
     match event.operation:
         case "read":

@@ -10,7 +10,6 @@ from databox.kit.refusals import Refusals
 from databox.store import audit
 from databox.store.audit import REFUSE, Record
 from databox.store.file import Outcome, Write
-from databox.store.windows import NAMES
 from databox.store.writer import Writer
 from databox.wire.errors import DataboxError, Denied, Unauthenticated, Unavailable
 from databox.wire.ledger import Refused
@@ -143,7 +142,7 @@ def access(  # noqa: PLR0913 - the fields of a record
             verified.grant,
             operation,
             source,
-            NAMES[verified.caveats.exact],
+            verified.caveats.exactness,
             items,
             size,
             earliest,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from databox.store.readings import Reading
-from databox.wire.caveats import EXACT_MS
+from databox.wire.exactness import WINDOWS_MS
 
 ENOUGH = 5
 """Readings that a window, and each field in it, must have: fewer would show single readings."""
@@ -23,7 +23,7 @@ A reading that comes later still changes its window: a driver may bring in old d
 """
 MAX_FIELDS = 64
 
-NAMES = {0: "raw"} | {length: name for name, length in EXACT_MS.items()}
+NAMES = {0: "raw"} | {length: name for name, length in WINDOWS_MS.items()}
 """The word for each length of a window in ms."""
 
 # The time of a reading may stand in its data; its minimum would tell it to the millisecond.

@@ -172,7 +172,8 @@ class Grant(_Api, frozen=True, kw_only=True):
     """One grant, as the owner sees it. Times in Unix ms.
 
     `kind`: source, act, export, own (a driver's own store), part (the box itself). `label`: what
-    the source was called, or the hosts, when the grant was made.
+    the source was called, or the hosts, when the grant was made. `exact`: as in `wire.exactness`;
+    `fields`: the only members of its documents that may be seen, None for all.
     """
 
     id: str
@@ -181,6 +182,7 @@ class Grant(_Api, frozen=True, kw_only=True):
     kind: str
     source: str = ""
     exact: str = "raw"
+    fields: tuple[str, ...] | None = None
     since: int | None = None
     until: int | None = None
     destinations: tuple[str, ...] = ()
@@ -208,6 +210,7 @@ class GrantRequest(_Api, frozen=True, kw_only=True):
     caveats: tuple[str, ...] = ()
     source: str = ""
     exact: str = "raw"
+    fields: tuple[str, ...] | None = None
     since: int | None = None
     until: int | None = None
     destinations: tuple[str, ...] = ()

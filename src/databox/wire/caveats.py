@@ -11,13 +11,22 @@ from enum import StrEnum
 
 import msgspec
 
+from databox.wire.exactness import DISTANCES_M, RAW, WINDOWS_MS
 from databox.wire.patterns import BadPattern, Pattern, compile_pattern
 from databox.wire.tokens import BadToken
 
 MAX_LIST = 256
 MAX_PATHS = 8
+MAX_FIELDS = 64
+MAX_DEPTH = 8
+"""Steps of a member's path."""
+MAX_RATE = 1_000_000
+FARTHEST = 1_000_000
+"""Metres; a coarser place would say nothing."""
 _CAVEAT = re.compile(r"([A-Za-z]{1,32}) (=|<|<=|>=) (.+)", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]{1,16}")
+_DISTANCE = re.compile(r"([1-9][0-9]{0,6}) (m|km)")
+_RATE = re.compile(r"([1-9][0-9]{0,6})/([A-Z0-9]{1,8})")
 
 
 class Duty(StrEnum):
@@ -29,12 +38,28 @@ class Duty(StrEnum):
     SINCE = "startTimestamp"
     UNTIL = "endTimestamp"
     EXACT = "granularity"
+    PRECISION = "precision"
+    FIELDS = "fields"
+    RATE = "rate"
     DATASOURCES = "datasources"
     DESTINATIONS = "destination"
 
 
-EXACT_MS = {"PT1M": 60_000, "PT1H": 3_600_000}
-"""Windows that `granularity >=` knows, in ms."""
+RATE_MS = {"PT1S": 1_000} | WINDOWS_MS
+"""Windows that `rate <=` counts in, in ms; they begin at multiples of their length since 1970."""
+
+_NAMES = {length: name for name, length in WINDOWS_MS.items()}
+
+Path = tuple[str, ...]
+"""A member of a document: its name, or the names on the way to it."""
+
+
+@dataclass(slots=True, frozen=True, order=True)
+class Rate:
+    """At most `most` requests in each window of `window` ms."""
+
+    window: int
+    most: int
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -42,9 +67,12 @@ class Caveats:
     """All caveats of one token. A field that is None (or empty, for texts) puts no condition.
 
     `since`, `until`: Unix ms, bounds of the data, both inclusive. `expires`: Unix ms, the first
-    moment at which the token no longer holds. `exact`: the shortest window that may be shown, in
-    ms, 0 for raw values. `destinations`: the only URLs data may go to. `datasources`: the only
-    sources that may be seen. `duties`: which of these the service itself has to keep.
+    moment at which the token no longer holds. `base`: the windows, in ms, that are made of the
+    values themselves, 0 for raw values; `exact`: the shortest that may be shown, each made of
+    windows of `base`. `precision`: metres that places are coarsened to, 0 for not at all. `fields`:
+    the only members of documents that may be seen, sorted, none within another. `rates`: at most
+    one for each length of window. `destinations`: the only URLs data may go to. `datasources`: the
+    only sources that may be seen. `duties`: which of these the service itself has to keep.
     """
 
     target: str | None = None
@@ -53,7 +81,11 @@ class Caveats:
     expires: int | None = None
     since: int | None = None
     until: int | None = None
+    base: int = 0
     exact: int = 0
+    precision: int = 0
+    fields: tuple[Path, ...] | None = None
+    rates: tuple[Rate, ...] = ()
     destinations: frozenset[str] | None = None
     datasources: frozenset[str] | None = None
     user: str = ""
@@ -69,6 +101,23 @@ class Caveats:
     def permits_time(self, now: int) -> bool:
         """Whether the token still holds at `now`, Unix ms."""
         return self.expires is None or now < self.expires
+
+    @property
+    def narrows(self) -> bool:
+        """Whether data are changed before they leave, reading by reading."""
+        return self.precision > 0 or self.fields is not None
+
+    @property
+    def exactness(self) -> str:
+        """How exact, in the words of `wire.exactness`; several parts are separated by `, `."""
+        if not (self.exact or self.narrows):
+            return RAW
+        parts = (
+            _NAMES.get(self.exact, ""),
+            distance(self.precision) if self.precision else "",
+            "some fields" if self.fields is not None else "",
+        )
+        return ", ".join(part for part in parts if part)
 
 
 def compile_caveats(texts: Sequence[str]) -> Caveats:
@@ -92,8 +141,15 @@ def compile_caveats(texts: Sequence[str]) -> Caveats:
 
 
 def exact_caveat(exact: str) -> tuple[str, ...]:
-    """The caveat for a choice of exactness, `raw`, `PT1M` or `PT1H`; raw needs none."""
-    return () if exact == "raw" else (f"{Duty.EXACT} >= {exact}",)
+    """The caveat for a choice of how exact; `raw` needs none."""
+    if exact == RAW:
+        return ()
+    return (f"{Duty.PRECISION if exact in DISTANCES_M else Duty.EXACT} >= {exact}",)
+
+
+def distance(metres: int) -> str:
+    """A distance as a caveat has it: `100 m`, `1 km`."""
+    return f"{metres} m" if metres % 1000 else f"{metres // 1000} km"
 
 
 def list_caveat(duty: Duty, members: Sequence[str]) -> str:
@@ -111,7 +167,11 @@ class _Draft:
     expires: int | None = None
     since: int | None = None
     until: int | None = None
+    base: int = 0
     exact: int = 0
+    precision: int = 0
+    fields: frozenset[Path] | None = None
+    rates: dict[int, int] = field(default_factory=dict)
     destinations: frozenset[str] | None = None
     datasources: frozenset[str] | None = None
     duties: set[Duty] = field(default_factory=set)
@@ -125,7 +185,11 @@ class _Draft:
             expires=self.expires,
             since=self.since,
             until=self.until,
+            base=self.base,
             exact=self.exact,
+            precision=self.precision,
+            fields=None if self.fields is None else tuple(sorted(self.fields)),
+            rates=tuple(Rate(window, most) for window, most in sorted(self.rates.items())),
             destinations=self.destinations,
             datasources=self.datasources,
             user=_only(self.users) or "",
@@ -163,11 +227,48 @@ class _Draft:
         self.until = _lower(self.until, _number(value))
 
     def coarser(self, value: str) -> None:
-        if value not in EXACT_MS:
-            raise ValueError("this window is not known")
         self.duties.add(Duty.EXACT)
+        length = WINDOWS_MS.get(value)
+        if length is None:
+            raise ValueError("this window is not known")
+        # The first is the grant's own. A later one must be made of what the first leaves: made of
+        # the values, it would count those that a window of the first hides for being too few.
+        self.base = self.base or length
         # Windows divide one another, so the longest satisfies all.
-        self.exact = max(self.exact, EXACT_MS[value])
+        self.exact = max(self.exact, length)
+
+    def rounder(self, value: str) -> None:
+        found = _DISTANCE.fullmatch(value)
+        metres = int(found[1]) * (1000 if found[2] == "km" else 1) if found else 0
+        if not 0 < metres <= FARTHEST:
+            raise ValueError("this is no distance")
+        self.duties.add(Duty.PRECISION)
+        # The cells of a longer distance are made of those of a shorter one.
+        self.precision = max(self.precision, metres)
+
+    def members(self, value: str) -> None:
+        self.duties.add(Duty.FIELDS)
+        asked = _outermost(frozenset(map(_path, _list(value, MAX_FIELDS))))
+        if self.fields is None:
+            self.fields = asked
+            return
+        # What both lists have: of two paths, one of which leads to the other, the longer.
+        pairs = ((one, other) for one in self.fields for other in asked)
+        self.fields = frozenset(
+            max(one, other, key=len)
+            for one, other in pairs
+            if one[: len(other)] == other[: len(one)]
+        )
+        if len(self.fields) > MAX_LIST:
+            raise ValueError("too many members")
+
+    def slower(self, value: str) -> None:
+        found = _RATE.fullmatch(value)
+        window = RATE_MS.get(found[2]) if found else None
+        if not found or window is None or int(found[1]) > MAX_RATE:
+            raise ValueError("this is no rate")
+        self.duties.add(Duty.RATE)
+        self.rates[window] = _lower(self.rates.get(window), int(found[1]))
 
     def destination(self, value: str) -> None:
         self.duties.add(Duty.DESTINATIONS)
@@ -175,9 +276,7 @@ class _Draft:
 
     def visible(self, value: str) -> None:
         self.duties.add(Duty.DATASOURCES)
-        if not value.startswith("["):
-            raise ValueError("not a list")
-        self.datasources = _both(self.datasources, _members(value))
+        self.datasources = _both(self.datasources, frozenset(_list(value, MAX_LIST)))
 
 
 _READERS: dict[tuple[str, str], Callable[[_Draft, str], None]] = {
@@ -190,6 +289,9 @@ _READERS: dict[tuple[str, str], Callable[[_Draft, str], None]] = {
     ("startTimestamp", ">="): _Draft.start_from,
     ("endTimestamp", "<="): _Draft.end_at,
     ("granularity", ">="): _Draft.coarser,
+    ("precision", ">="): _Draft.rounder,
+    ("fields", "="): _Draft.members,
+    ("rate", "<="): _Draft.slower,
     ("destination", "="): _Draft.destination,
     ("datasources", "="): _Draft.visible,
 }
@@ -216,12 +318,28 @@ def _both(known: frozenset[str] | None, new: frozenset[str]) -> frozenset[str]:
 
 def _members(value: str) -> frozenset[str]:
     """A JSON list of texts, or one bare text."""
-    if not value.startswith("["):
-        return frozenset((value,))
+    return frozenset(_list(value, MAX_LIST) if value.startswith("[") else (value,))
+
+
+def _list(value: str, longest: int) -> list[str]:
     try:
         members = msgspec.json.decode(value, type=list[str])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError("not a list of texts") from error
-    if len(members) > MAX_LIST:
+    if len(members) > longest:
         raise ValueError("too long a list")
-    return frozenset(members)
+    return members
+
+
+def _path(text: str) -> Path:
+    steps = tuple(text.split("."))
+    if not all(steps) or len(steps) > MAX_DEPTH:
+        raise ValueError("this names no member")
+    return steps
+
+
+def _outermost(paths: frozenset[Path]) -> frozenset[Path]:
+    """Without the paths that lead into a member which is there as a whole."""
+    return frozenset(
+        path for path in paths if not any(path[:end] in paths for end in range(1, len(path)))
+    )
