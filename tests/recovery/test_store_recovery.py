@@ -131,7 +131,7 @@ async def fill_and_recover(disk: Path) -> dict[str, object]:
         seen["again"] = again.status
     file = StoreFile(disk / "store.db", KEY)
     reader = file.reader()
-    seen["kept"] = reader.extent("load", EARLIEST, LATEST).count - written - 1
+    seen["kept"] = reader.count("load", EARLIEST, LATEST) - written - 1
     seen["chain"] = audit.broken_at(reader.chain())
     return seen
 

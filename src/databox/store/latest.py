@@ -25,7 +25,7 @@ class Prepared:
 
 
 class Latest:
-    """Remembers the newest readings. A reading is newer by time, then by order of arrival."""
+    """Remembers the newest readings. Of two for one moment the later written is the newer."""
 
     def __init__(self) -> None:
         self._readings: OrderedDict[str, Reading] = OrderedDict()
@@ -40,7 +40,7 @@ class Latest:
         """A reading was written. It may be late, so alone it does not tell which is the newest."""
         known = self._readings.get(source)
         if known is not None:
-            self._readings[source] = max(known, reading, key=_order)
+            self._readings[source] = _newest(known, reading)
         elif source in self._meanwhile:
             self._meanwhile[source].append(reading)
 
@@ -53,10 +53,10 @@ class Latest:
             found = await find()
         finally:
             self._meanwhile.pop(source, None)
-        known = [each for each in (found, self._readings.get(source), *meanwhile) if each]
+        known = [each for each in (found, *meanwhile, self._readings.get(source)) if each]
         if not known:
             return None
-        newest = self._readings[source] = max(known, key=_order)
+        newest = self._readings[source] = _newest(*known)
         if len(self._readings) > MOST:
             self._readings.popitem(last=False)
         return newest
@@ -99,5 +99,6 @@ def prepare(source: str, reading: Reading, verified: Verified) -> Prepared:
     return Prepared(verified, reading, Response(200, b"[%b]" % record(source, reading)), written)
 
 
-def _order(reading: Reading) -> tuple[int, int]:
-    return reading.t, reading.seq
+def _newest(*in_order: Reading) -> Reading:
+    """The newest of readings that were written in this order."""
+    return max(reversed(in_order), key=lambda reading: reading.t)

@@ -6,7 +6,7 @@ from itertools import islice
 
 from databox.store import windows
 from databox.store.asked import Stretch
-from databox.store.file import Extent, Reader
+from databox.store.reader import Reader
 from databox.store.readings import Reading, record
 from databox.wire.errors import TooLarge
 
@@ -29,24 +29,33 @@ class Windows:
         return sum(map(len, self.records))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an answer, and what it shows; `last`: nothing comes behind it."""
+
+    body: bytes
+    last: bool
+    items: int = 0
+    size: int = 0
+    earliest: int | None = None
+    latest: int | None = None
+
+
 def array(records: list[bytes]) -> bytes:
     """A JSON array."""
     return b"[%b]" % b",".join(records)
 
 
-def whole(reader: Reader, source: str, stretch: Stretch, extent: Extent) -> bytes:
-    """All readings of a stretch in one body."""
-    batches = _batches(reader, source, stretch, extent)
-    return array([record(source, each) for batch in batches for each in batch])
-
-
-def parts(reader: Reader, source: str, stretch: Stretch, extent: Extent) -> Iterator[bytes]:
-    """The same body in parts of bounded size."""
+def parts(reader: Reader, source: str, stretch: Stretch) -> Iterator[Part]:
+    """The readings of a stretch as one JSON array, in parts of bounded size."""
     opening = b"["
-    for batch in _batches(reader, source, stretch, extent):
-        yield opening + b",".join(record(source, each) for each in batch)
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+    gathered: list[Reading] = []
+    for batch in reader.readings(source, stretch.first, stretch.last):
+        if gathered:
+            yield _part(opening, source, gathered, b"")
+            opening = b","
+        gathered = batch
+    yield _part(opening, source, gathered, b"]")
 
 
 def closed_windows(
@@ -94,7 +103,9 @@ def _windows(reader: Reader, source: str, first: int, end: int, *, length: int) 
     return windows.summarize(readings, source, length)
 
 
-def _batches(
-    reader: Reader, source: str, stretch: Stretch, extent: Extent
-) -> Iterator[list[Reading]]:
-    return reader.readings(source, stretch.first, stretch.last, last_seq=extent.last_seq)
+def _part(opening: bytes, source: str, readings: list[Reading], closing: bytes) -> Part:
+    body = opening + b",".join(record(source, each) for each in readings) + closing
+    size = sum(len(each.data) for each in readings)
+    if not readings:
+        return Part(body, bool(closing))
+    return Part(body, bool(closing), len(readings), size, readings[0].t, readings[-1].t)

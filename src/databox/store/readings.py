@@ -17,11 +17,16 @@ NOT_JSON = (msgspec.MsgspecError, ValueError, RecursionError)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of a source. `t`: Unix ms; `seq`: order of arrival; `data`: JSON."""
+    """One reading of a source. `t`: Unix ms; `data`: JSON; `id`: its name in answers."""
 
     t: int
-    seq: int
     data: bytes
+    id: str
+
+    @classmethod
+    def of(cls, series: int, t: int, data: bytes) -> "Reading":
+        """The reading of a series, by its number: a point is known by its series and its time."""
+        return cls(t, data, f"{series:x}-{t - EARLIEST:x}")
 
 
 def parse_value(body: bytes) -> bytes:
@@ -54,11 +59,11 @@ def parse_reading(body: bytes, now: int) -> tuple[int, bytes]:
 
 def record(source: str, reading: Reading) -> bytes:
     """The reading as answers have it."""
-    return b'{"datasource_id":%b,"data":%b,"timestamp":%d,"_id":"%x"}' % (
+    return b'{"datasource_id":%b,"data":%b,"timestamp":%d,"_id":"%b"}' % (
         msgspec.json.encode(source),
         reading.data,
         reading.t,
-        reading.seq,
+        reading.id.encode(),
     )
 
 

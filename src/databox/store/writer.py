@@ -15,7 +15,7 @@ from typing import Any
 
 from databox.kit import log as lines
 from databox.kit.clock import Clock
-from databox.store.file import MOST_WRITES, Outcome, StoreFile, Write
+from databox.store.file import MOST_WRITES, Outcome, Result, StoreFile, Write
 from databox.store.reserve import Reserve
 from databox.wire.errors import DataboxError, Unavailable
 
@@ -26,8 +26,6 @@ RETRY = 1000
 
 _TURNS = 16
 """Turns of the loop that a group waits at most for others to join it."""
-
-Result = Outcome | DataboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +149,8 @@ class Writer:
         while (group := self._groups.get()) is not None:
             committed = self._committer.commit(group)
             self._loop.call_soon_threadsafe(self._finish, group, committed)
+            while self._groups.empty() and self._committer.maintain():
+                pass
 
     def _finish(self, group: Group, committed: Committed) -> None:
         # Reads first: what was read before a grant ended leaves before the ending is confirmed.
@@ -200,12 +200,24 @@ class _Committer:
             lines.failure(log, "commit-failed", error)
             return _failed(group, Unavailable("the store could not write", code="commit"))
 
+    def maintain(self) -> bool:
+        """Pack a little of what was written; whether there is more to do."""
+        if self.trouble is not None:
+            return False
+        try:
+            return self._file.maintain()
+        except Unavailable as error:
+            # Nothing is lost, and the next group will find the disk as it is.
+            lines.event(log, logging.WARNING, "packing-failed", code=error.code)
+        except Exception as error:  # noqa: BLE001  the thread's edge: groups must go on
+            lines.failure(log, "packing-failed", error)
+        return False
+
     def _write(self, records: list[bytes], writes: list[Submission]) -> list[Result]:
         counted = Counter(records)
         for each in writes:
             counted.update(each.records)
-        outcomes = self._file.commit(counted, [each.write for each in writes], self._clock.now())
-        return list(outcomes)
+        return self._file.commit(counted, [each.write for each in writes], self._clock.now())
 
     def _reads_only(self, group: Group, error: DataboxError) -> Committed:
         """Reads are still answered if the reserve lets them be recorded; writes are refused."""

@@ -289,7 +289,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
 
     async def second() -> None:
         async with running(tmp_path) as store:
-            await write(store, {"data": 2, "timestamp": 10})
+            await write(store, {"data": 2, "timestamp": 11})
             since = answer(await store.ask("GET", "/load/ts/since", {"startTimestamp": 0}))
             assert [one["data"] for one in since] == [1, 2]
             assert since[0]["_id"] != since[1]["_id"]

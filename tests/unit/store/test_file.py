@@ -7,8 +7,8 @@ import pytest
 
 from databox.store import audit
 from databox.store.audit import ROWS_A_PACK, broken_at
+from databox.store.engine.points import RUN_BYTES
 from databox.store.file import (
-    BATCH_BYTES,
     NewEndings,
     NewItem,
     NewReading,
@@ -34,58 +34,42 @@ def times(file: StoreFile, source: str = "load") -> list[int]:
     return [each.t for batch in batches for each in batch]
 
 
-def test_readings_come_in_order_of_time_then_of_arrival(path: Path) -> None:
+def test_readings_come_in_order_of_time_and_the_last_written_counts(path: Path) -> None:
     file = StoreFile(path, KEY)
     for group in ([3, 1, 2], [2, 9], [2]):
-        file.commit({}, [NewReading("load", t, str(t).encode()) for t in group], 0)
+        writes = [NewReading("load", t, b"%d" % (10 * len(group) + t)) for t in group]
+        file.commit({}, writes, 0)
     found = [each for batch in file.reader().readings("load", 0, 5, batch=2) for each in batch]
-    assert [each.t for each in found] == [1, 2, 2, 2, 3]
-    assert found == sorted(found, key=lambda each: (each.t, each.seq))
-
-
-def test_a_batch_boundary_between_equal_times_loses_nothing(path: Path) -> None:
-    file = StoreFile(path, KEY)
-    file.commit({}, [NewReading("load", 5, b"0") for _ in range(10)], 0)
-    assert len(times(file)) == 10
+    assert [(each.t, each.data) for each in found] == [(1, b"31"), (2, b"12"), (3, b"33")]
 
 
 def test_a_batch_of_large_readings_is_bounded_by_their_size(path: Path) -> None:
     file = StoreFile(path, KEY)
-    large = b"0" * (BATCH_BYTES // 2)
+    large = b'"%b"' % bytes([65] * (RUN_BYTES // 2))
     file.commit({}, [NewReading("load", t, large) for t in range(9)], 0)
     batches = list(file.reader().readings("load", 0, 100))
-    assert max(map(len, batches)) == 3
+    assert max(map(len, batches)) == 2
     assert [each.t for batch in batches for each in batch] == list(range(9))
 
 
-def test_readings_that_come_while_an_answer_is_sent_stay_out(path: Path) -> None:
-    file = StoreFile(path, KEY)
-    file.commit({}, [NewReading("load", t, b"0") for t in range(5)], 0)
-    extent = file.reader().extent("load", 0, 100)
-    file.commit({}, [NewReading("load", t, b"0") for t in range(5)], 0)
-    batches = file.reader().readings("load", 0, 100, last_seq=extent.last_seq)
-    assert sum(map(len, batches)) == extent.count == 5
-
-
-def test_numbers_of_readings_never_repeat_over_restarts(path: Path) -> None:
-    seen: list[int] = []
+def test_a_reading_is_named_by_its_series_and_time_for_good(path: Path) -> None:
+    seen: list[set[str]] = []
     for _ in range(3):
         file = StoreFile(path, KEY)
-        for records in ({}, {b"[]": 1}):
-            outcomes = file.commit(records, [NewReading("load", 1, b"0")] * 2, 0)
-            seen += [each.seq for each in outcomes if isinstance(each, Reading)]
-        file.commit({}, [NewState("time", 5)], 0)
+        writes = [NewReading("load", 1, b"0", tags) for tags in ("", '{"room":"hall"}')]
+        outcomes = file.commit({}, writes, 0)
+        seen.append({each.id for each in outcomes if isinstance(each, Reading)})
         file.close()
-    assert len(set(seen)) == len(seen) == 12
-    assert seen == sorted(seen)
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) == 2
 
 
 def test_a_group_that_fails_leaves_nothing(path: Path) -> None:
     file = StoreFile(path, KEY)
     file.commit({b"[1]": 1}, [NewReading("load", 1, b"0")], 0)
-    wrong = NewReading("new", 2, None)  # type: ignore[arg-type]
+    wrong = NewValue("key", None)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
-        file.commit({b"[2]": 1}, [NewReading("load", 2, b"0"), wrong], 0)
+        file.commit({b"[2]": 1}, [NewReading("new", 2, b"0"), wrong], 0)
     file.commit({b"[3]": 1}, [NewReading("new", 3, b"0")], 0)
     assert times(file) == [1]
     assert times(file, "new") == [3]
@@ -159,7 +143,7 @@ def test_values_endings_and_numbers_are_kept(path: Path) -> None:
     file.commit({}, [NewValue("k", b"1"), NewEndings(7, ("g1", "g2")), NewState("n", 3)], 0)
     file.commit({}, [NewValue("k", b"2"), NewEndings(8, ("g2",))], 0)
     reader = file.reader()
-    assert reader.value("k") == b"2"
+    assert reader.value("k") == (b"2", "application/json")
     assert reader.value("other") is None
     assert reader.endings() == (8, ["g1", "g2"])
     assert (reader.state("n"), reader.state("m")) == (3, 0)

@@ -10,7 +10,7 @@ from databox.wire.caveats import Caveats
 
 
 def reading(t: int, seq: int = 0) -> Reading:
-    return Reading(t, seq, b"1")
+    return Reading(t, str(seq).encode(), str(seq))
 
 
 def load(known: Latest, found: Reading | None, *written: Reading) -> Reading | None:

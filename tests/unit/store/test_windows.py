@@ -22,7 +22,7 @@ ALL = Stretch(EARLIEST, LATEST)
 
 def shown(points: list[tuple[int, Any]], length: int = MINUTE) -> list[dict[str, Any]]:
     readings = [
-        Reading(t, seq, json.dumps(value).encode())
+        Reading(t, json.dumps(value).encode(), str(seq))
         for seq, (t, value) in enumerate(sorted(points, key=lambda point: point[0]))
     ]
     return [json.loads(each) for each in summarize(readings, "load", length)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from databox.kit.clock import FixedClock
-from databox.store.file import NewReading, NewState, Outcome, StoreFile, Write
+from databox.store.file import NewReading, NewState, Outcome, Result, StoreFile, Write
 from databox.store.reserve import Reserve
 from databox.store.writer import RETRY, Writer
 from databox.wire.errors import Unavailable
@@ -24,7 +24,7 @@ class Disk(StoreFile):
 
     def commit(
         self, records: Mapping[bytes, int], writes: Sequence[Write], now: int
-    ) -> list[Outcome]:
+    ) -> list[Result]:
         self.groups += 1
         if self.fails and (writes or self.refuses_all):
             raise self.fails
@@ -51,7 +51,7 @@ class Bench:
         return self.writer.record(b'["read"]')
 
     def stored(self) -> int:
-        return self.disk.reader().extent("load", 0, 10**6).count
+        return self.disk.reader().count("load", 0, 10**6)
 
     def recorded(self) -> int:
         return [row.total for row in self.disk.reader().chain()][-1]

@@ -15,9 +15,6 @@ from databox.store.latest import prepare
 from databox.store.readings import LATEST, Reading, parse_reading, record
 from databox.wire.errors import NotFound
 
-MOST_AT_ONCE = 512 * 1024
-"""Bytes of data that are sent as one body; more is sent as it is read."""
-
 FindWindows = Callable[..., queries.Windows]
 
 
@@ -92,30 +89,35 @@ class ReadingAnswers:
     async def _stretch(self, verified: Verified, source: str, stretch: Stretch) -> Answer:
         if verified.caveats.exact:
             return await self._windows(verified, source, stretch, queries.closed_windows)
-        read = self._means.read
-        extent = await read(lambda reader: reader.extent(source, stretch.first, stretch.last))
+        parts = await self._means.read(lambda reader: queries.parts(reader, source, stretch))
+        part = await self._means.read(lambda _: next(parts))
+        await self._record_part(verified, source, part)
+        if part.last:
+            return Response(200, part.body)
+        return Stream(200, "application/json", self._streamed(verified, source, part, parts))
+
+    async def _streamed(
+        self, verified: Verified, source: str, part: queries.Part, parts: Iterator[queries.Part]
+    ) -> AsyncIterator[bytes]:
+        yield part.body
+        while not part.last:
+            part = await self._means.read(lambda _: next(parts))
+            if not self._means.door.holds(verified):
+                raise NotFound("access was stopped while this was sent")
+            await self._record_part(verified, source, part)
+            yield part.body
+
+    async def _record_part(self, verified: Verified, source: str, part: queries.Part) -> None:
         written = access(
             verified,
             READ,
             source,
-            items=extent.count,
-            size=extent.size,
-            earliest=extent.earliest,
-            latest=extent.latest,
+            items=part.items,
+            size=part.size,
+            earliest=part.earliest,
+            latest=part.latest,
         )
-        if extent.size + 100 * extent.count > MOST_AT_ONCE:
-            await self._means.door.record(verified, written)
-            parts = await read(lambda r: queries.parts(r, source, stretch, extent))
-            return Stream(200, "application/json", self._streamed(verified, parts))
-        body = await read(lambda reader: queries.whole(reader, source, stretch, extent))
         await self._means.door.record(verified, written)
-        return Response(200, body)
-
-    async def _streamed(self, verified: Verified, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-        while part := await self._means.read(lambda _: next(parts, b"")):
-            if not self._means.door.holds(verified):
-                raise NotFound("access was stopped while this was sent")
-            yield part
 
     async def _windows(
         self, verified: Verified, source: str, stretch: Stretch, find: FindWindows

@@ -37,10 +37,11 @@ class ValueAnswers:
         """Read a value."""
         key = asked.name(request, "key", verified.caveats)
         asked.refuse_bounded(verified.caveats)
-        value = await self._means.read(lambda reader: reader.value(key))
+        found = await self._means.read(lambda reader: reader.value(key))
         door = self._means.door
-        if value is None:
+        if found is None:
             await door.record(verified, access(verified, READ, key))
             return Response(404, _NO_VALUE)
+        value, _ = found
         await door.record(verified, access(verified, READ, key, items=1, size=len(value)))
         return Response(200, value)

@@ -1,0 +1,206 @@
+"""What is committed in a store's file, for one thread that reads."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import apsw
+
+from databox.kit.database import explained, rows, transaction
+from databox.store import audit
+from databox.store.engine import scan
+from databox.store.engine.points import RUN_BYTES, RUN_POINTS, Damage, Position, Run, render
+from databox.store.engine.scan import Scan, Span
+from databox.store.engine.windows import Window
+from databox.store.readings import LATEST, Reading
+
+
+class Reader:
+    """Reads what is committed; one thread at a time.
+
+    Each call sees one state of the file, and each step of an iterator the newest one: nothing is
+    held open between the steps. Series are given by their tags, as canonical text; None is all.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._scan = Scan(connection)
+
+    def newest(self, source: str, last: int = LATEST, tags: str | None = None) -> Reading | None:
+        """The newest reading up to `last`, Unix ms."""
+        with transaction(self._connection):
+            self._scan.begin()
+            found = self._scan.newest(self._scan.series(source, tags), last)
+        if found is None:
+            return None
+        t, series, content = found
+        return Reading.of(series, t, content if isinstance(content, bytes) else render(content))
+
+    def runs(  # noqa: PLR0913 - what a question about points has
+        self,
+        source: str,
+        first: int,
+        last: int,
+        *,
+        tags: str | None = None,
+        after: Position | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Run]:
+        """The points from `first` to `last`, Unix ms, both inclusive, in order of (time, series).
+
+        `after`: goes on behind this place, in the direction asked; `limit`: points in all.
+        """
+        span, left = Span(first, last, newest_first), limit
+        while left is None or left > 0:
+            with transaction(self._connection):
+                self._scan.begin()
+                series = self._scan.series(source, tags)
+                run = self._scan.run(series, span, after, RUN_POINTS if left is None else left)
+            if run is None:
+                return
+            yield run
+            after = run.end
+            left = None if left is None else left - len(run)
+
+    def readings(
+        self, source: str, first: int, last: int, *, tags: str | None = None, batch: int = 1000
+    ) -> Iterator[list[Reading]]:
+        """The same as readings, in batches.
+
+        A batch is over after `batch` readings, or the one with which it passes `RUN_BYTES`.
+        """
+        gathered: list[Reading] = []
+        size = 0
+        for run in self.runs(source, first, last, tags=tags):
+            for reading in _readings(run):
+                gathered.append(reading)
+                size += len(reading.data)
+                if len(gathered) == batch or size > RUN_BYTES:
+                    yield gathered
+                    gathered, size = [], 0
+        if gathered:
+            yield gathered
+
+    def count(self, source: str, first: int, last: int, tags: str | None = None) -> int:
+        """How many points there are from `first` to `last`, Unix ms."""
+        with transaction(self._connection):
+            self._scan.begin()
+            return sum(1 for _ in self._scan.points(self._scan.series(source, tags), first, last))
+
+    def windows(  # noqa: PLR0913 - what a question about windows has
+        self,
+        source: str,
+        first: int,
+        end: int,
+        length: int,
+        *,
+        tags: str | None = None,
+        fields: Collection[str] | None = None,
+        percentiles: Sequence[float] = (),
+    ) -> Iterator[Window]:
+        """What the points come to, in windows from `first` up to before `end`, Unix ms.
+
+        The windows are `length` ms long, the first one begins at `first`; those without points are
+        left out. The points of all series asked for count together. `fields`: those of documents,
+        the empty name for bare numbers; None is all. `percentiles`: such as 50 or 99.9.
+        """
+        with transaction(self._connection):
+            self._scan.begin()
+            series = self._scan.series(source, tags)
+            points = list(self._scan.points(series, first, end - 1))
+        yield from scan.windows_of(
+            iter(points), first, length, fields=fields, percentiles=percentiles
+        )
+
+    def series(self, source: str) -> list[str]:
+        """The series of a source, as the canonical text of their tags."""
+        query = "SELECT tags FROM series WHERE source = ? ORDER BY tags"
+        return [row[0] for row in self._rows(query, (source,))]
+
+    def sources(self) -> list[str]:
+        """Every source that has points."""
+        found = self._rows("SELECT DISTINCT source FROM series ORDER BY source")
+        return [row[0] for row in found]
+
+    def damage(self) -> list[Damage]:
+        """What was found unreadable so far."""
+        return []
+
+    def value(self, key: str) -> tuple[bytes, str] | None:
+        """The value under a key and its media type."""
+        found = self._rows("SELECT value, type FROM value WHERE key = ?", (key,))
+        return (bytes(found[0][0]), str(found[0][1])) if found else None
+
+    def keys(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[str]:
+        """Keys that begin with `prefix`, in order, from behind `after` on."""
+        query = (
+            "SELECT key FROM value WHERE key > ?2 AND key >= ?1 AND (?3 IS NULL OR key < ?3)"
+            " ORDER BY key LIMIT ?4"
+        )
+        return [row[0] for row in self._rows(query, (prefix, after, _behind(prefix), limit))]
+
+    def key_count(self, prefix: str = "") -> int:
+        """How many keys begin with `prefix`."""
+        query = "SELECT count(*) FROM value WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)"
+        return int(self._rows(query, (prefix, _behind(prefix)))[0][0])
+
+    def items(self) -> list[bytes]:
+        """The catalogue's items in the order of their first registration, as JSON."""
+        return [row[0] for row in self._rows("SELECT json FROM item ORDER BY n")]
+
+    def endings(self) -> tuple[int, list[str]]:
+        """The last known epoch and every grant that ended."""
+        return self.state("epoch"), [row[0] for row in self._rows("SELECT grant FROM ended")]
+
+    def state(self, name: str) -> int:
+        """A number of the store's own, 0 if it was never set."""
+        found = self._rows("SELECT value FROM state WHERE name = ?", (name,))
+        return int(found[0][0]) if found else 0
+
+    def accesses(self, after: int, last: int | None, most: int) -> list[audit.Row]:
+        """Rows of the chain after number `after`, up to `last`, that record any access."""
+        found = self._rows(
+            "SELECT n, t, total, blob, head FROM audit"
+            " WHERE n > ? AND (?2 IS NULL OR n <= ?2) AND length(blob) > 2 ORDER BY n LIMIT ?",
+            (after, last, most),
+        )
+        return [audit.Row(*row) for row in found]
+
+    def chain(self) -> Iterator[audit.Row]:
+        """The whole chain of accesses, oldest first."""
+        after = 0
+        while packed := self._rows(
+            "SELECT last, rows, head FROM pack WHERE last > ? ORDER BY last LIMIT 1", (after,)
+        ):
+            after, pressed, head = packed[0]
+            yield from audit.unpress(pressed, head)
+        while found := self._rows(
+            "SELECT n, t, total, blob, head FROM audit WHERE n > ? ORDER BY n LIMIT 500", (after,)
+        ):
+            yield from (audit.Row(*row) for row in found)
+            after = found[-1][0]
+
+    def close(self) -> None:
+        """Close this connection."""
+        with explained():
+            self._connection.close()
+
+    def _rows(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return rows(self._connection, text, values)
+
+
+def _readings(run: Run) -> Iterator[Reading]:
+    which = run.which if run.which is not None else [0] * len(run)
+    for t, place, data in zip(run.times.tolist(), which, run.texts(), strict=True):
+        yield Reading.of(run.series[place], t, data)
+
+
+def _behind(prefix: str) -> str | None:
+    """The first text behind all that begin with `prefix`; None if nothing is."""
+    for place in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[place]) + 1
+        if code == 0xD800:
+            code = 0xE000
+        if code <= 0x10FFFF:
+            return prefix[:place] + chr(code)
+    return None
