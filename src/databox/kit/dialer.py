@@ -4,14 +4,15 @@ Nobody here chooses an address: the box decides whether this part may reach the 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from socket import socket
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from databox.kit.http.client import Connection, PeerLost, error_of
-from databox.kit.http.message import Response
+from databox.kit.http.client import Body, Connection, PeerLost, error_of
+from databox.kit.http.message import Response, Stream
 from databox.kit.http.websocket import WebSocket
 from databox.wire.api import Nothing
 from databox.wire.endpoints import BY_NAME, Raw
@@ -97,6 +98,39 @@ class Dialer:
             return response
 
         kept = self._kept(callee)
+        if kept is not None:
+            try:
+                return await send(kept)
+            except PeerLost:
+                if method not in _HARMLESS_TWICE:
+                    raise
+        return await send(Connection(await self._control.connect(callee), host=callee))
+
+    async def stream(
+        self,
+        callee: str,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body = b"",
+    ) -> Stream:
+        """Send one request, its body as it is made, and give the answer as it comes.
+
+        The answer's `chunks` must be read to their end or closed.
+
+        Raises:
+            Denied, Unavailable: as `fetch`; the chunks raise `Unavailable` where they are cut off.
+            Exception: whatever the body's parts raise.
+        """
+
+        async def send(connection: Connection) -> Stream:
+            return await connection.stream(
+                method, path, headers, body, timeout=CALL_SECONDS, over=partial(self._keep, callee)
+            )
+
+        # A body that is made as it is sent cannot be sent again where a kept connection has died.
+        kept = None if isinstance(body, Body) else self._kept(callee)
         if kept is not None:
             try:
                 return await send(kept)

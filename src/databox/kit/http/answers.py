@@ -1,4 +1,4 @@
-"""Bytes in, one whole response out, within bounds; the client's half of `reader`."""
+"""Bytes in, one response out, whole or as it comes; the client's half of `reader`."""
 
 from httptools import (
     HttpParserCallbackError,
@@ -7,7 +7,9 @@ from httptools import (
     HttpResponseParser,
 )
 
+from databox.kit.http.incoming import Incoming
 from databox.kit.http.message import Response
+from databox.wire.errors import DataboxError
 
 _MAX_HEAD = 64 * 1024
 _MAX_HEADERS = 200
@@ -55,11 +57,7 @@ class ResponseReader:
             Garbled: The answer is malformed, too large, or more came than was asked for.
         """
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            self.rest = data[upgrade.args[0] :]
-        except HttpParserCallbackError as error:
-            raise Garbled(str(error.__context__ or error)) from None
+            self._parse(data)
         except HttpParserError as error:
             if self._response is None:
                 raise Garbled(str(error)) from None
@@ -82,6 +80,14 @@ class ResponseReader:
         if self._began:
             raise Garbled("the answer is cut short")
         return None
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self.rest = data[upgrade.args[0] :]
+        except HttpParserCallbackError as error:
+            raise Garbled(str(error.__context__ or error)) from None
 
     def _bound_unseen(self, arrived: int) -> None:
         """Count the bytes that the parser holds back or skips."""
@@ -153,3 +159,69 @@ class ResponseReader:
             content_type,
             tuple(self._headers),
         )
+
+
+class StreamReader(ResponseReader):
+    """Reads an answer whose body goes into `stream` as it comes; no bound on its length.
+
+    `feed` gives the head, as a response without body, from when it is there.
+    """
+
+    def __init__(self, stream: Incoming, *, to_head: bool = False) -> None:
+        super().__init__(0, to_head=to_head, cut=True)
+        self.length: int | None = None
+        self._stream = stream
+
+    def fail(self, error: DataboxError) -> None:
+        """Tell who reads the body that there will be no more."""
+        self._stream.fail(error)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the body is complete."""
+        return self._stream.complete
+
+    def feed(self, data: bytes) -> Response | None:
+        """Take what arrived; see `ResponseReader`."""
+        try:
+            self._parse(data)
+        except HttpParserError as error:
+            if not self.is_over:
+                raise Garbled(str(error)) from None
+            self.keeps = False
+        if not self.is_over:
+            self._bound_unseen(len(data))
+        return self._response
+
+    def feed_end(self, *, broken: bool) -> Response | None:
+        """The peer has closed; see `ResponseReader`."""
+        if self._response is None or self.is_over:
+            return super().feed_end(broken=broken)
+        if self._framed or broken:
+            raise Garbled("the answer is cut short")
+        self._stream.end()
+        return self._response
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        super().on_headers_complete()
+        if not self._in_body:
+            return
+        length = next((value for name, value in self._headers if name == "content-length"), None)
+        self.length = None if length is None else int(length)
+        self._response = self._finished()
+        if self._to_head:
+            self._stream.end()
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self._size += len(part)
+        self._stream.put(part)
+
+    def on_message_complete(self) -> None:
+        """The answer is complete, unless it was only an interim one."""
+        if not self._in_body:
+            super().on_message_complete()
+        elif not self.is_over:
+            self.keeps = self._parser.should_keep_alive()
+            self._stream.end()

@@ -4,16 +4,19 @@ import asyncio
 import base64
 import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from socket import AF_UNIX, socket
 from typing import cast
 
 import msgspec
 
-from databox.kit.http.answers import Garbled, ResponseReader
+from databox.kit.http.answers import Garbled, ResponseReader, StreamReader
 from databox.kit.http.handshake import accept_key
+from databox.kit.http.incoming import Incoming
 from databox.kit.http.limits import Limits
-from databox.kit.http.message import Response
+from databox.kit.http.message import Response, Stream
 from databox.kit.http.render import render_request
 from databox.kit.http.websocket import CLIENT, WebSocket
 from databox.wire.errors import DataboxError, Unavailable, from_json
@@ -35,6 +38,14 @@ class PeerUntrusted(Unavailable):
     """The TLS handshake failed, mostly for its certificate; nothing of the request was sent."""
 
     code = "peer-tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body, sent as it is made. `length`: bytes, None where that is not known."""
+
+    parts: AsyncIterable[bytes]
+    length: int | None = None
 
 
 class Connection:
@@ -101,6 +112,51 @@ class Connection:
         reader = ResponseReader(max_body, to_head=method == "HEAD", cut=cut)
         return await self._exchange(head, reader, timeout)
 
+    async def stream(  # noqa: PLR0913  the parts of a request
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        *,
+        timeout: float = 30.0,  # noqa: ASYNC109  each call has its own bound
+        over: Callable[["Connection"], None] = lambda _: None,
+    ) -> Stream:
+        """Send one request, its body as it is made, and give the answer as it comes.
+
+        `timeout`: seconds that the peer may take nothing of the body, make us wait for the head of
+        its answer, or send nothing of the rest. An answer that comes before the body is sent ends
+        the sending. The answer's `chunks` must be read to their end or closed; `over` is called
+        when they have come and this connection can carry another request.
+
+        Raises:
+            PeerLost: The connection ended before an answer began.
+            PeerUntrusted: The certificate is not the one expected.
+            Unavailable: No answer in time, or one that is malformed or, from its chunks, cut short.
+            ValueError: The method, path or a header would break the request's head, or the body is
+                not as long as it said.
+            Exception: Whatever the body's parts raise.
+        """
+        whole, parts = (None, body) if isinstance(body, Body) else (body, None)
+        length = None if parts is None else -1 if parts.length is None else parts.length
+        named = {"Host": self._host, **(headers or {})}
+        head = render_request(method, path, named, whole, length=length)
+        chunks = Incoming(self._set_pace, given_up=self.close, patience=timeout)
+        reader = StreamReader(chunks, to_head=method == "HEAD")
+
+        def finish(keeps: bool) -> None:
+            self._busy = False
+            if keeps:
+                over(self)
+            else:
+                self.close()
+
+        with self._asking(timeout):
+            async with asyncio.timeout(timeout):
+                wire = self._wire or await self._open()
+            answer = await wire.stream(head, parts, reader, finish, timeout)
+        return Stream(answer.status, answer.content_type, chunks, answer.headers, reader.length)
+
     async def websocket(
         self,
         path: str,
@@ -145,30 +201,37 @@ class Connection:
         self._socket = None
 
     async def _exchange(self, sent: bytes, reader: ResponseReader, seconds: float) -> Response:
-        if not self.usable:
-            raise PeerLost("This connection is closed or busy")
-        self._busy = True
-        done = False
-        try:
+        with self._asking(seconds):
             async with asyncio.timeout(seconds):
                 wire = self._wire or await self._open()
                 response = await wire.exchange(sent, reader)
-            done = reader.keeps
-            return response
-        except TimeoutError as error:
-            raise Unavailable(
-                f"The peer did not answer within {seconds:g} seconds", code="peer-timeout"
-            ) from error
-        except Garbled as error:
-            raise Unavailable(
-                "The peer's answer cannot be read", code="peer-garbled", found=str(error)
-            ) from error
-        except OSError as error:
-            raise PeerLost("The peer closed the connection") from error
-        finally:
+        self._busy = False
+        if not reader.keeps:
+            self.close()
+        return response
+
+    @contextmanager
+    def _asking(self, seconds: float) -> Iterator[None]:
+        """A request goes on; if anything goes wrong with it, the connection ends."""
+        if not self.usable:
+            raise PeerLost("This connection is closed or busy")
+        self._busy = True
+        try:
+            with _explained(seconds):
+                yield
+        except BaseException:
             self._busy = False
-            if not done:
-                self.close()
+            self.close()
+            raise
+
+    def _set_pace(self, go_on: bool) -> None:
+        transport = self._wire.transport if self._wire else None
+        if transport is None or transport.is_closing():
+            return
+        if go_on:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
 
     async def _open(self) -> "_Wire":
         connected, self._socket = self._socket, None
@@ -201,6 +264,38 @@ def error_of(answer: Response) -> DataboxError:
     return from_json(answer.status, told)
 
 
+@contextmanager
+def _explained(seconds: float) -> Iterator[None]:
+    """Say what went wrong in words for whoever made the request."""
+    try:
+        yield
+    except _PartsFailed as failed:
+        raise failed.error from None
+    except TimeoutError as error:
+        raise Unavailable(
+            f"The peer did not answer within {seconds:g} seconds", code="peer-timeout"
+        ) from error
+    except Garbled as error:
+        raise _garbled(error) from error
+    except OSError as error:
+        raise PeerLost("The peer closed the connection") from error
+
+
+def _garbled(error: Garbled) -> Unavailable:
+    return Unavailable("The peer's answer cannot be read", code="peer-garbled", found=str(error))
+
+
+class _PartsFailed(Exception):
+    """The body to be sent could not be made: `error` is not the peer's doing."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+Finish = Callable[[bool], None]
+
+
 class _Wire(asyncio.Protocol):
     """The bytes of a connection: one reader at a time is fed what comes."""
 
@@ -209,6 +304,8 @@ class _Wire(asyncio.Protocol):
         self.transport: asyncio.Transport
         self._reader: ResponseReader | None = None
         self._answer: asyncio.Future[Response] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._finish: Finish | None = None
         self._writable: asyncio.Event = asyncio.Event()
         self._writable.set()
 
@@ -229,6 +326,57 @@ class _Wire(asyncio.Protocol):
         finally:
             self._reader = self._answer = None
 
+    async def stream(
+        self, head: bytes, body: Body | None, reader: StreamReader, finish: Finish, seconds: float
+    ) -> Response:
+        """Write a request as its body is made, and give its answer's head.
+
+        `finish` is called once the rest has come, with whether the connection can go on.
+
+        Raises:
+            Garbled, ConnectionError: As for `exchange`.
+            TimeoutError: The peer takes nothing, or does not answer.
+            _PartsFailed: The body could not be made.
+        """
+        if self.lost:
+            raise ConnectionResetError("the connection had ended")
+        self._reader, self._finish = reader, finish
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._answer = answer
+        self.transport.write(head)
+        if body is not None:
+            sending = self._sending = asyncio.ensure_future(self._send(body, seconds))
+            try:
+                await asyncio.wait((sending, answer), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sending.cancel()
+            if not answer.done():
+                await sending
+            elif sending.done():
+                # Looked at, so that nobody misses it; the answer says more.
+                sending.exception()
+        async with asyncio.timeout(seconds):
+            return await answer
+
+    async def _send(self, body: Body, seconds: float) -> None:
+        parts, left = aiter(body.parts), body.length
+        while (part := await _next(parts)) is not None:
+            if left is not None:
+                left -= len(part)
+            if left is not None and left < 0:
+                raise _PartsFailed(ValueError("the body is longer than it said"))
+            if part:
+                chunk = part if left is not None else b"%x\r\n%b\r\n" % (len(part), part)
+                self.transport.write(chunk)
+            async with asyncio.timeout(seconds):
+                await self._writable.wait()
+            if self.lost:
+                raise ConnectionResetError("the peer closed the connection")
+        if left:
+            raise _PartsFailed(ValueError("the body is shorter than it said"))
+        if left is None:
+            self.transport.write(b"0\r\n\r\n")
+
     def change(self, limits: Limits, rest: bytes) -> WebSocket:
         """Hand the transport to a WebSocket; `rest` came behind the answer."""
         websocket = WebSocket(self.transport, limits, CLIENT, lambda: None)
@@ -248,31 +396,70 @@ class _Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came; without a request in flight nobody asked for them."""
         reader, answer = self._reader, self._answer
-        if reader is None or answer is None or answer.done():
+        streamed = isinstance(reader, StreamReader)
+        if reader is None or answer is None or (answer.done() and not streamed):
             self.transport.abort()
             return
         try:
             response = reader.feed(data)
         except Garbled as error:
-            answer.set_exception(error)
+            self._break(answer, reader, error)
             return
-        if response is not None:
+        if response is not None and not answer.done():
             if response.status == 101:
                 self.transport.pause_reading()
             answer.set_result(response)
+        if isinstance(reader, StreamReader) and reader.is_over:
+            self._over(reader.keeps)
+
+    def pause_writing(self) -> None:
+        """The peer does not keep up."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._writable.set()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
         self.lost = True
+        self._writable.set()
         reader, answer = self._reader, self._answer
-        if reader is None or answer is None or answer.done():
+        streamed = isinstance(reader, StreamReader)
+        if reader is None or answer is None or (answer.done() and not streamed):
             return
         try:
             response = reader.feed_end(broken=error is not None)
         except Garbled as garbled:
-            answer.set_exception(garbled)
+            self._break(answer, reader, garbled)
             return
-        if response is not None:
-            answer.set_result(response)
-        else:
+        if response is None:
             answer.set_exception(ConnectionResetError("the peer closed the connection"))
+        elif not answer.done():
+            answer.set_result(response)
+        if streamed:
+            self._over(False)
+
+    def _break(
+        self, answer: "asyncio.Future[Response]", reader: ResponseReader, error: Garbled
+    ) -> None:
+        if not answer.done():
+            answer.set_exception(error)
+        if isinstance(reader, StreamReader):
+            reader.fail(_garbled(error))
+            self._over(False)
+
+    def _over(self, keeps: bool) -> None:
+        """A streamed answer has come, or will come no further."""
+        sent = self._sending is None or self._sending.done()
+        finish, self._finish = self._finish, None
+        self._reader = self._answer = self._sending = None
+        if finish is not None:
+            finish(keeps and sent)
+
+
+async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
+    try:
+        return await anext(parts, None)
+    except Exception as error:
+        raise _PartsFailed(error) from error

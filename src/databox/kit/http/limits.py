@@ -31,7 +31,7 @@ class Limits:
     head_seconds: float = 10.0
     """From the first byte of a request, or the TLS handshake's, to the end of its head."""
     body_seconds: float = 30.0
-    """From the end of the head to the end of the body; for one that is streamed, see `body_pace`."""
+    """From the end of the head to the end of the body; a streamed one: see `body_pace`."""
     idle_seconds: float = 75.0
     """A kept-alive connection without a request is closed after this."""
     send_seconds: float = 30.0

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CLOSE = b"Connection: close\r\n"
 KEEP = b""
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -53,7 +54,7 @@ def render_head(stream: Stream, date: bytes, connection: bytes, *, chunked: bool
     Raises:
         ValueError: As for `render`.
     """
-    coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    coding = _CHUNKED if chunked else b""
     if stream.length is not None:
         coding = b"Content-Length: %d\r\n" % stream.length
     head = _head(stream.status, stream.content_type)
@@ -80,8 +81,17 @@ def render_opening(accept: str, headers: tuple[tuple[str, str], ...]) -> bytes:
     )
 
 
-def render_request(method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """A whole request as bytes.
+def render_request(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    length: int | None = None,
+) -> bytes:
+    """A request as bytes: a whole one, or with `body` None the head of one whose body follows.
+
+    `length`: of the body that follows, None for no body, negative where it is not known.
 
     Raises:
         ValueError: The method, path or a header would break the head.
@@ -92,7 +102,10 @@ def render_request(method: str, path: str, headers: Mapping[str, str], body: byt
         raise ValueError("the length of a request is set by the client alone")
     lines = [_line(name, value) for name, value in headers.items()]
     if body is not None:
-        lines.append(b"Content-Length: %d\r\n" % len(body))
+        length = len(body)
+    if length is not None:
+        known = length >= 0
+        lines.append(b"Content-Length: %d\r\n" % length if known else _CHUNKED)
     start = f"{method} {path} HTTP/1.1\r\n".encode("ascii")
     return b"%b%b\r\n%b" % (start, b"".join(lines), body or b"")
 

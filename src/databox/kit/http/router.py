@@ -60,7 +60,7 @@ class Router:
         self._root = _Node()
         self._kept: dict[tuple[str, str], tuple[Route, Mapping[str, str]]] = {}
 
-    def add(
+    def add(  # noqa: PLR0913 - what a route is
         self,
         method: str,
         pattern: str,
