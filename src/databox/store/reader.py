@@ -13,23 +13,26 @@ from databox.store.engine.scan import Scan, Span
 from databox.store.engine.windows import Window
 from databox.store.readings import LATEST, Reading
 
+Tags = str | Collection[str] | None
+"""Series by their tags, as canonical text: one, several, or all there are."""
+
 
 class Reader:
     """Reads what is committed; one thread at a time.
 
     Each call sees one state of the file, and each step of an iterator the newest one: nothing is
-    held open between the steps. Series are given by their tags, as canonical text; None is all.
+    held open between the steps.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._scan = Scan(connection)
 
-    def newest(self, source: str, last: int = LATEST, tags: str | None = None) -> Reading | None:
+    def newest(self, source: str, last: int = LATEST, tags: Tags = None) -> Reading | None:
         """The newest reading up to `last`, Unix ms."""
         with transaction(self._connection):
             self._scan.begin()
-            found = self._scan.newest(self._scan.series(source, tags), last)
+            found = self._scan.newest(self._chosen(source, tags), last)
         if found is None:
             return None
         t, series, content = found
@@ -41,7 +44,7 @@ class Reader:
         first: int,
         last: int,
         *,
-        tags: str | None = None,
+        tags: Tags = None,
         after: Position | None = None,
         limit: int | None = None,
         newest_first: bool = False,
@@ -54,7 +57,7 @@ class Reader:
         while left is None or left > 0:
             with transaction(self._connection):
                 self._scan.begin()
-                series = self._scan.series(source, tags)
+                series = self._chosen(source, tags)
                 run = self._scan.run(series, span, after, RUN_POINTS if left is None else left)
             if run is None:
                 return
@@ -63,7 +66,7 @@ class Reader:
             left = None if left is None else left - len(run)
 
     def readings(
-        self, source: str, first: int, last: int, *, tags: str | None = None, batch: int = 1000
+        self, source: str, first: int, last: int, *, tags: Tags = None, batch: int = 1000
     ) -> Iterator[list[Reading]]:
         """The same as readings, in batches.
 
@@ -81,11 +84,11 @@ class Reader:
         if gathered:
             yield gathered
 
-    def count(self, source: str, first: int, last: int, tags: str | None = None) -> int:
+    def count(self, source: str, first: int, last: int, tags: Tags = None) -> int:
         """How many points there are from `first` to `last`, Unix ms."""
         with transaction(self._connection):
             self._scan.begin()
-            return sum(1 for _ in self._scan.points(self._scan.series(source, tags), first, last))
+            return sum(1 for _ in self._scan.points(self._chosen(source, tags), first, last))
 
     def windows(  # noqa: PLR0913 - what a question about windows has
         self,
@@ -94,7 +97,7 @@ class Reader:
         end: int,
         length: int,
         *,
-        tags: str | None = None,
+        tags: Tags = None,
         fields: Collection[str] | None = None,
         percentiles: Sequence[float] = (),
     ) -> Iterator[Window]:
@@ -106,7 +109,7 @@ class Reader:
         """
         with transaction(self._connection):
             self._scan.begin()
-            series = self._scan.series(source, tags)
+            series = self._chosen(source, tags)
             points = list(self._scan.points(series, first, end - 1))
         yield from scan.windows_of(
             iter(points), first, length, fields=fields, percentiles=percentiles
@@ -184,6 +187,12 @@ class Reader:
         """Close this connection."""
         with explained():
             self._connection.close()
+
+    def _chosen(self, source: str, tags: Tags) -> dict[int, str]:
+        if tags is None or isinstance(tags, str):
+            return self._scan.series(source, tags)
+        found = self._scan.series(source)
+        return {number: text for number, text in found.items() if text in tags}
 
     def _rows(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return rows(self._connection, text, values)
