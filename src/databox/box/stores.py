@@ -34,6 +34,7 @@ class Stores:
         self._reception = reception
         self._leaf = leaf
         self._names: set[str] = set()
+        self._leaves: dict[str, bytes] = {}
 
     @property
     def names(self) -> frozenset[str]:
@@ -90,6 +91,7 @@ class Stores:
         self._names.discard(name)
         self._keys.forget(f"{name}.{DATABASE}")
         self._keys.forget(f"{name}.{ARBITER_KEY}")
+        self._leaves.pop(name, None)
         await self._reception.end_all(name)
         shutil.rmtree(self._home.stores / name, ignore_errors=True)
 
@@ -109,12 +111,18 @@ class Stores:
         if name not in self._names:
             raise NotFound("there is no such store", field="store", found=name[:80])
 
+    def _leaf_of(self, name: str) -> bytes:
+        """One leaf for each run of the box: signing it anew would slow each start on demand."""
+        if name not in self._leaves:
+            self._leaves[name] = self._leaf(name)
+        return self._leaves[name]
+
     def _spec(self, name: str) -> PartSpec:
         def secrets() -> dict[str, bytes]:
             return {
                 DATABASE: self._keys.key(f"{name}.{DATABASE}"),
                 ARBITER_KEY: self.arbiter_key(name).encode(),
-                "tls": self._leaf(name),
+                "tls": self._leaf_of(name),
             }
 
         return PartSpec(

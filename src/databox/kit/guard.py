@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -208,6 +208,14 @@ class Arbiter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the arbiter tells a service that starts: its secret, and which grants have ended."""
+
+    secret: str
+    epoch: Epoch
+
+
 async def fetch_guard(
     target: str, arbiter: Arbiter, key: str, clock: Clock, *, keeps: Collection[Duty] = ()
 ) -> Guard:
@@ -218,20 +226,33 @@ async def fetch_guard(
     Raises:
         Unavailable: the arbiter did not answer for a minute.
     """
+    return make_guard(target, await ask_arbiter(arbiter, key), clock, keeps=keeps)
+
+
+async def ask_arbiter(arbiter: Arbiter, key: str) -> Told:
+    """Ask what a guard is made of; a service may do something else meanwhile.
+
+    Raises:
+        Unavailable: as `fetch_guard`.
+    """
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            secret = await _secret(arbiter, key)
-            epoch: Epoch = await arbiter.call("epoch")
+            secret, epoch = await asyncio.gather(_secret(arbiter, key), _epoch(arbiter))
+            return Told(secret, epoch)
     except TimeoutError as error:
         raise Unavailable("the arbiter does not answer", code="arbiter-away") from error
+
+
+def make_guard(target: str, told: Told, clock: Clock, *, keeps: Collection[Duty] = ()) -> Guard:
+    """The guard of a service to which the arbiter has told this."""
+    epoch = told.epoch
     # The arbiter stores the latest time it has seen, so a restart with the clock set back finds it.
     steady = SteadyClock(clock, epoch.now)
-    return Guard(target, secret, steady, EndedGrants(epoch.epoch, epoch.ended), keeps=keeps)
+    return Guard(target, told.secret, steady, EndedGrants(epoch.epoch, epoch.ended), keeps=keeps)
 
 
 async def _secret(arbiter: Arbiter, key: str) -> str:
-    wait = 0.02
-    while True:
+    async for _ in _tries():
         with suppress(Unavailable, OSError):
             reply = await arbiter.fetch(
                 "arbiter", "GET", "/store/secret", headers={"x-api-key": key}
@@ -239,7 +260,22 @@ async def _secret(arbiter: Arbiter, key: str) -> str:
             secret = reply.body.decode("ascii", "replace")
             if reply.status == 200 and tokens.is_secret(secret):
                 return secret
-        # The box may be about to make this service known to the arbiter.
+    raise AssertionError("it is tried for ever")
+
+
+async def _epoch(arbiter: Arbiter) -> Epoch:
+    async for _ in _tries():
+        with suppress(Unavailable, OSError):
+            epoch: Epoch = await arbiter.call("epoch")
+            return epoch
+    raise AssertionError("it is tried for ever")
+
+
+async def _tries() -> AsyncIterator[None]:
+    """For ever: the box may be about to make this service known, or the arbiter restarts."""
+    wait = 0.02
+    while True:
+        yield
         await asyncio.sleep(wait)
         wait = min(2 * wait, 1.0)
 

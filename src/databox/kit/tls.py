@@ -2,9 +2,19 @@
 
 import os
 import ssl
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from databox.kit.secret import Secret
+
+
+def on_demand(pem: Secret, folder: Path) -> Callable[[], ssl.SSLContext]:
+    """A `server_context` that is made when the first caller needs it.
+
+    Most stores are called over plain sockets alone, and a context costs 2 ms of each start.
+    """
+    return cache(partial(server_context, pem, folder))
 
 
 def server_context(pem: Secret, folder: Path) -> ssl.SSLContext:

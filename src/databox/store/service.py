@@ -11,13 +11,13 @@ from databox.kit import log as lines
 from databox.kit.clock import Clock, SystemClock
 from databox.kit.control import Control
 from databox.kit.dialer import Dialer
-from databox.kit.guard import Guard, fetch_guard
+from databox.kit.guard import Guard, ask_arbiter, make_guard
 from databox.kit.http.message import Response
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
 from databox.kit.steady import SteadyClock
 from databox.kit.table import Call, Table
-from databox.kit.tls import server_context
+from databox.kit.tls import on_demand
 from databox.store.answers import Answers
 from databox.store.door import Door
 from databox.store.file import NewEndings, NewState, Reader, StoreFile
@@ -46,18 +46,21 @@ _TIME, _ASKED = "time", "asked"
 
 async def serve(control: Control) -> None:
     """Run this store until the box says stop, or until nobody has asked anything for a while."""
-    file = StoreFile(control.directory / "store.db", control.secrets["database"].reveal())
     dialer = Dialer(control)
+    arbiter_key = control.secrets["arbiter-key"].reveal().decode()
+    asking = asyncio.create_task(ask_arbiter(dialer, arbiter_key))
+    # The questions leave first: the file is opened while the arbiter answers.
+    await asyncio.sleep(0)
+    file = StoreFile(control.directory / "store.db", control.secrets["database"].reveal())
     store = Store(control.part, file, control.directory, clock=SystemClock())
     origin = control.config.get("origin", f"https://{control.part}:443")
-    arbiter_key = control.secrets["arbiter-key"].reveal().decode()
-    guard = await fetch_guard(control.part, dialer, arbiter_key, store.clock, keeps=KEEPS)
+    guard = make_guard(control.part, await asking, store.clock, keeps=KEEPS)
 
     async def send(events: tuple[Event, ...]) -> None:
         await dialer.call("entries", api.EntryRequest(events=events))
 
     store.open(guard, send, origin=origin)
-    tls = server_context(control.secrets["tls"], control.directory)
+    tls = on_demand(control.secrets["tls"], control.directory)
     server = Server(store.router, ssl_context=tls)
     control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))

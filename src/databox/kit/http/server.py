@@ -33,7 +33,7 @@ class Server:
     Args:
         app: A router or another resolver, or one handler for everything.
         limits: The bounds on callers.
-        ssl_context: For listeners of kind "tls".
+        ssl_context: For listeners of kind "tls", or what makes it when the first caller comes.
         clock: For the `Date` header alone.
     """
 
@@ -41,7 +41,7 @@ class Server:
         self,
         app: Resolver | Handler,
         limits: Limits | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -235,8 +235,8 @@ class Server:
 
     async def _open(self, accepted: socket, connection: Connection, kind: Kind) -> None:
         """Make the connection, its TLS handshake included."""
-        context = self._ssl_context if kind == "tls" else None
         try:
+            context = self._context() if kind == "tls" else None
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,
                 accepted,
@@ -246,6 +246,10 @@ class Server:
             )
         except (OSError, TimeoutError) as error:
             event(logger, logging.INFO, "connection-failed", caller=connection.caller, error=error)
+
+    def _context(self) -> ssl.SSLContext | None:
+        made = self._ssl_context
+        return made() if callable(made) else made
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         """Clean up here, since a task that is cancelled before its first step runs no `finally`."""
