@@ -6,10 +6,21 @@ Standard library only: a mistake is told before anything is installed.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-EXACT: dict[str, Literal["raw", "PT1M", "PT1H"]] = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
-"""How exact, in the words of the command line and of the manifest."""
+from databox.wire.exactness import Exactness
+
+EXACT: dict[str, Exactness] = {
+    "raw": "raw",
+    "minute": "PT1M",
+    "quarter": "PT15M",
+    "hour": "PT1H",
+    "day": "P1D",
+    "100m": "100 m",
+    "1km": "1 km",
+    "10km": "10 km",
+    "100km": "100 km",
+}
+"""How exact, in the words of the command line and of the manifest, finest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +85,11 @@ def _grant(take: argparse.ArgumentParser) -> None:
     take.add_argument("app", help="the installed app")
     take.add_argument("source", nargs="?", help="CLIENTID=STORE/SOURCE: the source for one ask")
     take.add_argument("--export", metavar="URL", help="let it send to this address")
+    take.add_argument("--exact", choices=tuple(EXACT), help="how exact; the app's finest if unsaid")
     take.add_argument(
-        "--exact", choices=sorted(EXACT), help="how exact; the app's finest if unsaid"
+        "--fields",
+        metavar="NAMES",
+        help="only these members of its documents, such as lat,lon; all if unsaid",
     )
     take.add_argument(
         "--back",

@@ -12,8 +12,6 @@ from databox.wire import api
 from databox.wire.errors import BadRequest
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
-"""How exact, in the owner's words and in the manifest's."""
-
 DAY = 24 * 3600 * 1000
 MONTH = 30
 """Days of history that may be suggested where an app asks for no more."""
@@ -67,10 +65,18 @@ def span(text: str, *, field: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def source_choice(
-    words: str, screen: api.ConsentScreen, *, exact: str | None, since: int | None, end: int | None
+def source_choice(  # noqa: PLR0913 - the parts of one answer
+    words: str,
+    screen: api.ConsentScreen,
+    *,
+    exact: str | None,
+    since: int | None,
+    end: int | None,
+    fields: str | None = None,
 ) -> SourceChoice:
     """Answer one ask. `words`: `CLIENTID=STORE/SOURCE`; `exact` None: the finest that is asked.
+
+    `fields`: members of the source's documents, with commas between; None for all.
 
     Raises:
         BadRequest: the words are not of this form, or the app has no such ask.
@@ -89,6 +95,7 @@ def source_choice(
         store=store,
         source=source,
         exact=EXACT[exact] if exact else ask.exact[0],
+        fields=tuple(fields.split(",")) if fields is not None else None,
         since=since,
         until=end,
     )
@@ -145,5 +152,10 @@ def still_asked(choices: Choices, screen: api.ConsentScreen) -> Choices:
 
 
 def _fits(choice: SourceChoice, ask: api.AskRow) -> bool:
-    places = {(row.store, row.id) for row in ask.candidates}
-    return (choice.store, choice.source) in places and choice.exact in ask.exact
+    picked = (choice.store, choice.source)
+    row = next((row for row in ask.candidates if (row.store, row.id) == picked), None)
+    return (
+        row is not None
+        and choice.exact in ask.exact
+        and set(choice.fields or ()) <= set(row.fields)
+    )

@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-from databox.wire import api
+from databox.wire import api, exactness
 from databox.wire.sla import Choices, SourceChoice
-
-_EXACT = {"raw": "every value", "PT1M": "by the minute", "PT1H": "by the hour"}
 
 
 def text(screen: api.ConsentScreen, choices: Choices) -> str:
@@ -34,7 +32,9 @@ def _ask(ask: api.AskRow, given: dict[str, SourceChoice]) -> str:
     if choice is None:
         return line + "not allowed"
     since = f", since {_day(choice.since)}" if choice.since is not None else ""
-    exact = _EXACT[choice.exact]
+    exact = exactness.WORDS[choice.exact]
+    if choice.fields is not None:
+        exact += f", only {', '.join(choice.fields)}"
     return line + f"{choice.store}/{choice.source}, {exact}{since}, {_until(choice.until)}"
 
 

@@ -51,7 +51,9 @@ def _changed(
             )
         return choosing.with_export(present, words.export, end)
     since = choosing.since(words.back, screen, words.source, now)
-    choice = choosing.source_choice(words.source, screen, exact=words.exact, since=since, end=end)
+    choice = choosing.source_choice(
+        words.source, screen, exact=words.exact, since=since, end=end, fields=words.fields
+    )
     return choosing.with_source(present, choice)
 
 

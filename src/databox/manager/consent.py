@@ -84,7 +84,7 @@ def _ask(ask: SourceAsk, known: Known, current: Choices) -> api.AskRow:
         type=ask.type,
         why=ask.why,
         required=ask.required,
-        exact=ask.exact,
+        exact=ask.choices,
         far_back=ask.far_back,
         act=ask.act,
         candidates=tuple(row for row in known.sources if row.type == ask.type),

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from databox.wire.api import GrantRequest, SourceRow
+from databox.wire.exactness import DISTANCES_M, RAW
 from databox.wire.manifest import Manifest
 from databox.wire.names import ComponentName, store_of
-from databox.wire.sla import Choices
+from databox.wire.sla import Choices, SourceChoice
 
 PORT = 443
 
@@ -46,7 +47,7 @@ def environment(
     for choice in choices.sources:
         row = rows.get((choice.store, choice.source))
         if row is not None:
-            names[f"DATASOURCE_{choice.clientid}"] = json.dumps(_item(row, choice.exact))
+            names[f"DATASOURCE_{choice.clientid}"] = json.dumps(_item(row, choice))
     return names
 
 
@@ -60,8 +61,9 @@ def timezone_of(localtime: bytes) -> str:
     return footer.decode("ascii", "replace") or "UTC0"
 
 
-def _item(row: SourceRow, exact: str) -> dict[str, Any]:
+def _item(row: SourceRow, choice: SourceChoice) -> dict[str, Any]:
     """The catalogue item of a source, with how exact the component may see it."""
+    is_distance = choice.exact in DISTANCES_M
     pairs: list[tuple[str, Any]] = [
         ("urn:X-hypercat:rels:hasDescription:en", row.description),
         ("urn:X-hypercat:rels:isContentType", "application/json"),
@@ -71,8 +73,13 @@ def _item(row: SourceRow, exact: str) -> dict[str, Any]:
         ("urn:X-databox:rels:hasStoreType", row.store_type),
         ("urn:X-databox:rels:isActuator", row.actuator),
         ("urn:X-databox:rels:hasUnit", row.unit),
-        ("urn:X-databox:rels:hasGranularity", exact),
+        ("urn:X-databox:rels:hasGranularity", RAW if is_distance else choice.exact),
     ]
+    if is_distance:
+        pairs.append(("urn:X-databox:rels:hasPrecision", choice.exact))
+    fields = row.fields if choice.fields is None else choice.fields
+    if fields:
+        pairs.append(("urn:X-databox:rels:hasFields", ", ".join(fields)))
     return {
         "item-metadata": [{"rel": rel, "val": val} for rel, val in pairs],
         "href": f"{endpoint(row.store)}/{row.id}",

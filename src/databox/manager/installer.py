@@ -103,7 +103,9 @@ class Installer:
             installed = self._state.get(name)
             now = self._clock.now()
             rows = await self._sources.rows()
-            wanted = plan.grants(installed.manifest, request.choices, rows, now)
+            wanted = plan.grants(
+                installed.manifest, request.choices, rows, now, held=installed.choices
+            )
             sla = msgspec.structs.replace(
                 installed.sla, choices=request.choices, agreed=now, text=request.text
             )

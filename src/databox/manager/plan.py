@@ -2,7 +2,8 @@
 
 Rules, in order:
 1. Every choice answers an ask of the manifest; nothing is granted that was not asked.
-2. A picked source exists and has the asked type; exactness is one that the ask lists.
+2. A picked source exists and has the asked type; exactness is one that the ask lists, members are
+   some that the source declares, and no more history than was asked for.
 3. A required ask may stay unanswered: the component then works on invented data.
 4. One grant a picked source; one more if it may act; one for all allowed destinations together.
 5. A driver gets its own store, whole.
@@ -13,18 +14,28 @@ from collections.abc import Container, Sequence
 
 from databox.manager import flows
 from databox.wire import api
+from databox.wire.caveats import Duty, exact_caveat, list_caveat
 from databox.wire.errors import BadRequest
 from databox.wire.manifest import Manifest, SourceAsk
 from databox.wire.names import ComponentName, store_of
 from databox.wire.sla import Choices, SourceChoice
 
 EXPORT_SERVICE = "export-service"
+NONE = Choices()
+DAY_MS = 24 * 3_600_000
+OPEN_MS = DAY_MS
+"""How long the screen may have been open on which the owner counted days back from then."""
 
 
 def grants(
-    manifest: Manifest, choices: Choices, sources: Sequence[api.SourceRow], now: int
+    manifest: Manifest,
+    choices: Choices,
+    sources: Sequence[api.SourceRow],
+    now: int,
+    *,
+    held: Choices = NONE,
 ) -> tuple[api.GrantRequest, ...]:
-    """List the grants that follow from the choices. `now`: Unix ms.
+    """List the grants that follow from the choices. `now`: Unix ms; `held`: the choices until now.
 
     Raises:
         BadRequest: a choice grants more than was asked, names no source of the asked type, or
@@ -40,6 +51,8 @@ def grants(
     for choice in choices.sources:
         if choice.store:
             _check(asks[choice.clientid], choice, rows, now)
+            if choice.since not in _beginnings(choice, held):
+                _check_history(asks[choice.clientid], choice, now)
             label = rows[choice.store, choice.source].description
             wanted.extend(_source_grants(manifest.name, choice, label))
     wanted.extend(_export_grant(manifest.name, choices, now))
@@ -85,6 +98,7 @@ def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.Gr
         caveats=_caveats(choice),
         source=source,
         exact=choice.exact,
+        fields=choice.fields,
         since=choice.since,
         until=choice.until,
         label=label,
@@ -95,7 +109,8 @@ def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.Gr
         client=client,
         target=choice.store,
         kind="act",
-        routes=(api.Route(method="POST", path=f"/{source}/*"),),
+        # Not all that can be posted: deleting is not acting.
+        routes=tuple(api.Route(method="POST", path=f"/{source}/{kind}") for kind in ("ts", "kv")),
         # Paths are alike in upper and lower case, sources are not.
         caveats=(_only(source), *((_until(choice.until),) if choice.until else ())),
         source=source,
@@ -107,8 +122,9 @@ def _source_grants(client: str, choice: SourceChoice, label: str) -> list[api.Gr
 
 def _caveats(choice: SourceChoice) -> tuple[str, ...]:
     caveats = [_only(choice.source)]
-    if choice.exact != "raw":
-        caveats.append(f"granularity >= {choice.exact}")
+    caveats.extend(exact_caveat(choice.exact))
+    if choice.fields is not None:
+        caveats.append(list_caveat(Duty.FIELDS, choice.fields))
     if choice.since is not None:
         caveats.append(f"startTimestamp >= {choice.since}")
     if choice.until is not None:
@@ -193,14 +209,15 @@ def _check(
             found=row.type,
             remedy=f"Pick a source of type {ask.type}",
         )
-    if choice.exact not in ask.exact:
+    if choice.exact not in ask.choices:
         raise BadRequest(
             "the app did not ask for values this exact",
             code="more-than-asked",
             field=f"{field}.exact",
             found=choice.exact,
-            remedy=f"Choose one of {', '.join(ask.exact)}",
+            remedy=f"Choose one of {', '.join(ask.choices)}",
         )
+    _check_fields(choice, row)
     if choice.act and not (ask.act and row.actuator):
         raise BadRequest(
             "the app did not ask to act on this source, or it cannot be acted on",
@@ -211,6 +228,38 @@ def _check(
         )
     if choice.until is not None and choice.until <= now:
         raise _past(f"{field}.until", choice.until)
+
+
+def _check_fields(choice: SourceChoice, row: api.SourceRow) -> None:
+    strangers = [name for name in choice.fields or () if name not in row.fields]
+    if choice.fields is not None and (strangers or not choice.fields):
+        raise BadRequest(
+            "the source does not say that it has these members",
+            code="no-such-field",
+            field=f"choices.sources.{choice.clientid}.fields",
+            found=", ".join(strangers)[:200] or "none",
+            remedy=f"Choose some of {', '.join(row.fields)}" if row.fields else "Leave it out",
+        )
+
+
+def _beginnings(choice: SourceChoice, held: Choices) -> tuple[int | None, ...]:
+    """From when on this ask was answered by this source until now: that may always stay."""
+    place = (choice.clientid, choice.store, choice.source)
+    return tuple(c.since for c in held.sources if (c.clientid, c.store, c.source) == place)
+
+
+def _check_history(ask: SourceAsk, choice: SourceChoice, now: int) -> None:
+    if ask.far_back is None:
+        return
+    earliest = now - ask.far_back * DAY_MS - OPEN_MS
+    if choice.since is None or choice.since < earliest:
+        raise BadRequest(
+            "the app did not ask for so much history",
+            code="more-than-asked",
+            field=f"choices.sources.{choice.clientid}.since",
+            found="everything stored" if choice.since is None else str(choice.since),
+            remedy=f"Allow {ask.far_back} days or less",
+        )
 
 
 def _past(field: str, until: int) -> BadRequest:

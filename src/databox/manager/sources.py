@@ -6,10 +6,12 @@ from typing import Any
 
 from databox.manager.peers import Peers
 from databox.wire.api import SourceRow
+from databox.wire.caveats import MAX_FIELDS, names_member
 from databox.wire.names import ComponentName, store_of
 
 _DESCRIPTION = "urn:X-hypercat:rels:hasDescription:en"
 _DATABOX = "urn:X-databox:rels:"
+_LONGEST_FIELD = 100
 
 
 class SourceBook:
@@ -59,4 +61,14 @@ def row(store: str, driver: str, item: dict[str, Any]) -> SourceRow:
         store_type=text(f"{_DATABOX}hasStoreType"),
         actuator=pairs.get(f"{_DATABOX}isActuator") is True,
         driver=driver,
+        fields=_fields(text(f"{_DATABOX}hasFields")),
     )
+
+
+def _fields(listed: str) -> tuple[str, ...]:
+    """The members that a driver declares, as far as they can be put in a caveat."""
+    names = [name.strip() for name in listed.split(",")]
+    usable = [
+        name for name in dict.fromkeys(names) if len(name) <= _LONGEST_FIELD and names_member(name)
+    ]
+    return tuple(usable[:MAX_FIELDS])

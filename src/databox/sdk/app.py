@@ -92,7 +92,8 @@ class App:
     ) -> Source:
         """Ask the owner for a source of a type.
 
-        `exact`: `raw`, `minute` or `hour`, the finest that is of use. `days`: how much history.
+        `exact`: the finest that is of use: `raw`, `minute`, `15 minutes`, `hour`, `day`, or for
+        places `100 m`, `1 km`, `10 km`, `100 km`. `days`: how much history.
         `name`: tells two asks of one type apart.
 
         Raises:

@@ -6,17 +6,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from databox.sdk.export import Destination
+from databox.sdk.readings import EXACTNESS
 from databox.sdk.source import Ask
 from databox.sdk.writer import Offer
-from databox.wire import manifest
+from databox.wire import exactness, manifest
 from databox.wire.errors import BadRequest
-
-EXACT: dict[str, tuple[manifest.Exactness, ...]] = {
-    "raw": ("raw", "PT1M", "PT1H"),
-    "minute": ("PT1M", "PT1H"),
-    "hour": ("PT1H",),
-}
-"""For each finest exactness, all that serve: what can use seconds can use hours as well."""
 
 
 def component_name(title: str) -> str:
@@ -44,11 +38,17 @@ def source_asks(asks: Iterable[Ask]) -> tuple[manifest.SourceAsk, ...]:
             clientid=ask.clientid,
             required=ask.required,
             why=ask.why,
-            exact=EXACT[ask.exact],
+            exact=serving(ask.type, EXACTNESS[ask.exact]),
             far_back=ask.days,
         )
         for ask in asks
     )
+
+
+def serving(type: str, finest: exactness.Exactness) -> tuple[exactness.Exactness, ...]:
+    """All that serve, from the finest on: what can use seconds can use hours as well."""
+    usual = exactness.choices(type, ())
+    return usual[usual.index(finest) :] if finest in usual else (finest,)
 
 
 def export_asks(destinations: Iterable[Destination]) -> tuple[manifest.ExportAsk, ...]:
@@ -74,6 +74,7 @@ def source_offers(offers: Iterable[Offer]) -> tuple[manifest.SourceOffer, ...]:
             unit=offer.unit,
             store_type=offer.store_type,
             actuator=offer.actuator,
+            fields=offer.fields,
         )
         for offer in offers
     )

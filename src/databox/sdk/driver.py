@@ -89,7 +89,8 @@ class Driver:
         self._schedule = Schedule(now=now)
         self.every = self._schedule.every
 
-    def source(
+    # Each says one thing of the source, and all but the id have defaults.
+    def source(  # noqa: PLR0913
         self,
         id: str,
         *,
@@ -97,8 +98,11 @@ class Driver:
         unit: str = "",
         description: str = "",
         actuator: bool = False,
+        fields: tuple[str, ...] = (),
     ) -> DriverSource:
         """Provide a source. `type` is what apps ask for; the id if not given.
+
+        `fields`: the members of its documents that the owner may choose from.
 
         Raises:
             BadRequest: two sources of one id.
@@ -112,6 +116,7 @@ class Driver:
             unit=unit,
             vendor=self.author or self.title,
             actuator=actuator,
+            fields=fields,
         )
         source = DriverSource(offer, self._buffer, self._now)
         self.sources.append(source)

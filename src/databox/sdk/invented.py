@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from databox.sdk.readings import Reading, windows
+from databox.wire.exactness import WINDOWS_MS
 
 MOST_READINGS = 400
 HOUR = 3_600_000
@@ -61,9 +62,9 @@ class InventedReader:
 def readings(type: str, exact: str, start: int, end: int) -> Iterator[Reading]:
     """Readings of an invented source from `start` to `end`, Unix ms, both included.
 
-    `exact`: `raw`, `PT1M` or `PT1H`, as the app asked; windows are closed, as real ones are.
+    `exact`: as the app asked; windows are closed, as real ones are.
     """
-    length = {"PT1M": 60_000, "PT1H": HOUR}.get(exact)
+    length = WINDOWS_MS.get(exact)
     values = _events(type, start, end) if type in EVENTFUL else _numbers(type, start, end)
     if length is None:
         yield from values

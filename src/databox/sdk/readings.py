@@ -9,12 +9,23 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, overload
 
 from databox.wire.errors import BadRequest
+from databox.wire.exactness import Exactness
 
 WINDOWS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 """The lengths of windows in ms, by the word authors use."""
 
-EXACTNESS = {"raw": "raw", "minute": "PT1M", "hour": "PT1H"}
-"""How exact an ask is, from the author's word to the manifest's."""
+EXACTNESS: dict[str, Exactness] = {
+    "raw": "raw",
+    "minute": "PT1M",
+    "15 minutes": "PT15M",
+    "hour": "PT1H",
+    "day": "P1D",
+    "100 m": "100 m",
+    "1 km": "1 km",
+    "10 km": "10 km",
+    "100 km": "100 km",
+}
+"""How exact an ask is, from the author's word to the manifest's; distances are for places."""
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

@@ -35,7 +35,7 @@ class Reader(Protocol):
     allowed: bool
     unit: str
     exact: str
-    """`raw`, `PT1M` or `PT1H`: values, or closed windows of a minute or an hour."""
+    """As in `wire.exactness`: values, closed windows, or places no more exact than a distance."""
 
     def latest(self) -> Reading | None:
         """The newest reading there is."""
@@ -78,7 +78,7 @@ class Source:
 
     @property
     def exact(self) -> str:
-        """How exact the owner allowed: `raw`, `minute` or `hour`."""
+        """How exact the owner allowed, in the words of `App.ask`."""
         return WORDS[self._find().exact]
 
     def latest(self) -> Reading | None:

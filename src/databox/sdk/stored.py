@@ -14,12 +14,11 @@ from databox.sdk.peers import MAX_REPLY, Peers, Route
 from databox.sdk.readings import Reading
 from databox.sdk.surroundings import Granted
 from databox.wire.errors import TooLarge, Unavailable
+from databox.wire.exactness import WINDOWS_MS
 
 PATIENCE = 3.0
 """Seconds a read waits for a store that heals; a screen is asked for again soon anyway."""
 
-LENGTHS = {"raw": 1, "PT1M": 60_000, "PT1H": 3_600_000}
-"""The step in ms by which a span may be cut: a window that is cut is not shown at all."""
 FIRST_PIECE = 6 * 3_600_000
 SHORTEST_PIECE = 1000
 SMALL_REPLY = MAX_REPLY // 4
@@ -41,15 +40,16 @@ class StoredReader:
     def latest(self) -> Reading | None:
         """The newest reading; with windows, the last closed one."""
         body = self._peers.call(self._route("latest"), patience=PATIENCE)
-        found = readings(body, windows=self.exact != "raw")
+        found = readings(body, windows=self.exact in WINDOWS_MS)
         return found[-1] if found else None
 
     def between(self, start: int, end: int) -> Iterator[Reading]:
         """Readings from `start` to `end`, oldest first, as far back as the owner allows."""
         earliest, newest = bounds(self._peers.token(self._route("range"), patience=PATIENCE))
         start, end = max(start, earliest), min(end, newest)
-        step = LENGTHS[self.exact]
-        piece = FIRST_PIECE
+        # A window that is cut is not shown at all.
+        step = WINDOWS_MS.get(self.exact, 1)
+        piece = max(FIRST_PIECE, step)
         while start <= end:
             upto = min(end, (start + piece) // step * step - 1)
             try:
@@ -59,7 +59,7 @@ class StoredReader:
                     raise
                 piece = max(step, piece // 4)
                 continue
-            yield from readings(body, windows=self.exact != "raw")
+            yield from readings(body, windows=self.exact in WINDOWS_MS)
             if len(body) < SMALL_REPLY:
                 piece *= 2
             start = upto + 1

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from databox.wire.errors import BadRequest
+from databox.wire.exactness import RAW, WORDS
 
 GRANTED = "DATASOURCE_"
-EXACT = ("raw", "PT1M", "PT1H")
 DESCRIBE = "DATABOX_DESCRIBE"
 
 
 class Granted(NamedTuple):
-    """One data source the owner picked for an ask. `exact`: `raw`, `PT1M` or `PT1H`."""
+    """One data source the owner picked for an ask. `exact`: as in `wire.exactness`."""
 
     store: str
     source: str
@@ -55,8 +55,9 @@ def _granted(name: str, text: str) -> Granted:
         href = str(item["href"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadRequest("this is not a catalogue item", field=name, found=text[:80]) from error
-    exact = str(pairs.get("urn:X-databox:rels:hasGranularity", "raw"))
-    if exact not in EXACT:
+    windows = str(pairs.get("urn:X-databox:rels:hasGranularity", RAW))
+    exact = str(pairs.get("urn:X-databox:rels:hasPrecision", windows))
+    if exact not in WORDS:
         raise BadRequest("this exactness is not known", field=name, found=exact[:80])
     return Granted(
         store=_host(href),

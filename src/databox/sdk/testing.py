@@ -29,8 +29,7 @@ from databox.sdk.readings import EXACTNESS, WINDOWS, Reading, windows
 from databox.sdk.source import Ask, Reader
 from databox.wire import views
 from databox.wire.errors import BadRequest, NotFound
-
-LENGTHS = {"raw": 0, "PT1M": WINDOWS["minute"], "PT1H": WINDOWS["hour"]}
+from databox.wire.exactness import WINDOWS_MS
 
 
 class Box:
@@ -154,8 +153,8 @@ class _Given:
 
     def __init__(self, given: list[Reading], exact: str, now: Any) -> None:
         self.exact = exact
-        length = LENGTHS[exact]
-        if length == 0:
+        length = WINDOWS_MS.get(exact)
+        if length is None:
             self._readings = given
         else:
             end = int(now() * 1000)

@@ -30,6 +30,7 @@ class Offer(NamedTuple):
     vendor: str
     actuator: bool
     store_type: str = "store-json"
+    fields: tuple[str, ...] = ()
 
 
 class Writer:
@@ -110,6 +111,8 @@ def catalogue_item(offer: Offer, store: str) -> dict[str, object]:
     ]
     if offer.unit:
         pairs.append(("urn:X-databox:rels:hasUnit", offer.unit))
+    if offer.fields:
+        pairs.append(("urn:X-databox:rels:hasFields", ", ".join(offer.fields)))
     return {
         "item-metadata": [{"rel": rel, "val": value} for rel, value in pairs],
         "href": f"https://{store}:443/{offer.id}",

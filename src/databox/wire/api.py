@@ -5,8 +5,9 @@ from typing import Literal
 import msgspec
 
 from databox.wire import views
-from databox.wire.ledger import Checkpoint, Entry, Event
-from databox.wire.manifest import Exactness, Manifest
+from databox.wire.exactness import Exactness
+from databox.wire.ledger import Access, Checkpoint, Entry, Event
+from databox.wire.manifest import Manifest
 from databox.wire.sla import Choices, ExportChoice, SourceChoice
 
 
@@ -255,7 +256,10 @@ class Offers(_Api, frozen=True, kw_only=True):
 
 
 class SourceRow(_Api, frozen=True, kw_only=True):
-    """A data source on the box. `store`, `id`: where it is; `path` of its values `/<id>/ts`."""
+    """A data source on the box. `store`, `id`: where it is; `path` of its values `/<id>/ts`.
+
+    `fields`: the members of its documents that may be chosen from, as its driver declares them.
+    """
 
     store: str
     id: str
@@ -266,6 +270,7 @@ class SourceRow(_Api, frozen=True, kw_only=True):
     store_type: str
     actuator: bool
     driver: str
+    fields: tuple[str, ...] = ()
 
 
 class Sources(_Api, frozen=True, kw_only=True):
@@ -453,9 +458,13 @@ class EntryRequest(_Api, frozen=True, kw_only=True):
 
 
 class EntryReply(_Api, frozen=True, kw_only=True):
-    """The number of the last one written: it is durable."""
+    """The number of the last one written: it is durable.
+
+    `watched`: somebody is looking at the History, so news should come soon.
+    """
 
     last: int
+    watched: bool = False
 
 
 class HistoryRow(_Api, frozen=True, kw_only=True):
@@ -480,6 +489,72 @@ class Verdict(_Api, frozen=True, kw_only=True):
     size: int
     checkpoint: Checkpoint | None
     problem: str = ""
+
+
+class Inclusion(_Api, frozen=True, kw_only=True):
+    """That entry `n`, whose exact text is `leaf`, is among the first `size`.
+
+    `path`: hashes in base64, from the leaf up. Source: RFC 6962, 2.1.1.
+    """
+
+    n: int
+    size: int
+    leaf: str
+    path: tuple[str, ...]
+
+
+class Consistency(_Api, frozen=True, kw_only=True):
+    """That the first `size` entries begin with the same `old` ones.
+
+    `path`: hashes in base64. Source: RFC 6962, 2.1.2.
+    """
+
+    old: int
+    size: int
+    path: tuple[str, ...]
+
+
+class ReadsRow(_Api, frozen=True, kw_only=True):
+    """All reads of one kind: who, what, how exact; `access` has the sums.
+
+    `first`, `last`: when the first and the last were written down, Unix ms.
+    """
+
+    access: Access
+    first: int
+    last: int
+    sentence: str
+
+
+class Reads(_Api, frozen=True, kw_only=True):
+    """Who read what; the latest first. `since`, `until`: what is told, in whole quarter hours.
+
+    `more`: there are more kinds of reads than fit; ask more narrowly.
+    """
+
+    rows: tuple[ReadsRow, ...]
+    since: int | None
+    until: int | None
+    more: bool = False
+
+
+class KnownHead(_Api, frozen=True, kw_only=True):
+    """What the ledger knows of a store's own chain: its head in hex, and of how many records."""
+
+    head: str = ""
+    records: int = 0
+
+
+class Alarms(_Api, frozen=True, kw_only=True):
+    """What was put back or changed, and the owner has not accepted."""
+
+    alarms: tuple[HistoryRow, ...]
+
+
+class AcceptRequest(_Api, frozen=True, kw_only=True):
+    """Let a store go on with what is there."""
+
+    store: str
 
 
 # Exports, as the owner sees them.

@@ -33,6 +33,9 @@ IS_ACTUATOR = _DATABOX + "isActuator"
 UNIT = _DATABOX + "hasUnit"
 LOCATION = _DATABOX + "hasLocation"
 GRANULARITY = _DATABOX + "hasGranularity"
+PRECISION = _DATABOX + "hasPrecision"
+FIELDS = _DATABOX + "hasFields"
+"""The members of a source's documents, separated by `, `."""
 
 _REQUIRED = (IS_CONTENT_TYPE, VENDOR, TYPE, DATASOURCE_ID, STORE_TYPE)
 

@@ -157,6 +157,15 @@ def list_caveat(duty: Duty, members: Sequence[str]) -> str:
     return f"{duty} = {msgspec.json.encode(list(members)).decode()}"
 
 
+def names_member(text: str) -> bool:
+    """Whether a text can stand in a `fields` caveat: names of members, with dots between."""
+    try:
+        _path(text)
+    except ValueError:
+        return False
+    return text.isprintable()
+
+
 @dataclass(slots=True)
 class _Draft:
     targets: set[str] = field(default_factory=set)

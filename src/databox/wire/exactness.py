@@ -28,7 +28,6 @@ WORDS: dict[str, str] = {
     "1 km": "to 1 km",
     "10 km": "to 10 km",
     "100 km": "to 100 km",
-    "some fields": "some fields",
 }
 """How exact, in the owner's words."""
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from databox.wire import destination
+from databox.wire import destination, exactness
 from databox.wire.errors import BadRequest
+from databox.wire.exactness import Exactness
 from databox.wire.names import component_name, source_id
 from databox.wire.runspec import Limits, Port, WebPort
 
@@ -23,9 +24,6 @@ Line = Annotated[str, Meta(max_length=200)]
 ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 """How the component calls one of its asks: `DATASOURCE_<clientid>` in its environment."""
 
-Exactness = Literal["raw", "PT1M", "PT1H"]
-"""`raw`, or closed windows of a minute or an hour: an ISO 8601 duration."""
-
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     pass
@@ -35,15 +33,16 @@ class SourceAsk(_Part, frozen=True, kw_only=True):
     """One data source that the component asks to see, or to act on.
 
     `type` matches the `hasType` of a data source. `exact`: the finest that is of use and the
-    coarser ones that still serve, finest first. `far_back`: days of history asked for, None for
-    all. `act`: also asks to write, for an actuator.
+    coarser ones that still serve, finest first: windows, or for places distances; empty for what
+    `exactness.choices` gives. `far_back`: days of history asked for, None for all; no more may be
+    granted. `act`: also asks to write, for an actuator.
     """
 
     type: Line
     clientid: ClientId = "SOURCE"
     required: bool = True
     why: Text = ""
-    exact: tuple[Exactness, ...] = ("raw", "PT1M", "PT1H")
+    exact: tuple[Exactness, ...] = ()
     far_back: int | None = None
     act: bool = False
     # Known fields of 2017.
@@ -53,9 +52,18 @@ class SourceAsk(_Part, frozen=True, kw_only=True):
     max: int | None = None
     min: int | None = None
 
+    @property
+    def choices(self) -> tuple[Exactness, ...]:
+        """How exact the owner may choose to be, finest first."""
+        return exactness.choices(self.type, self.exact)
+
 
 class SourceOffer(_Part, frozen=True, kw_only=True):
-    """One data source that a driver provides, registered in its store's catalogue by the driver."""
+    """One data source that a driver provides, registered in its store's catalogue by the driver.
+
+    `fields`: the members of its documents that an owner may choose from, `position.lat` for one
+    within another; empty for bare numbers and for documents of any shape.
+    """
 
     id: Line
     type: Line
@@ -63,6 +71,7 @@ class SourceOffer(_Part, frozen=True, kw_only=True):
     unit: Line = ""
     store_type: Line = "store-json"
     actuator: bool = False
+    fields: Annotated[tuple[Line, ...], Meta(max_length=64)] = ()
 
 
 class ExportAsk(_Part, frozen=True, kw_only=True):
@@ -219,6 +228,8 @@ def check(manifest: Manifest) -> None:
     _unique("datasources", [ask.clientid for ask in manifest.datasources])
     _unique("provides", [offer.id for offer in manifest.provides])
     _unique("export-whitelist", [ask.url for ask in manifest.export_whitelist])
+    for ask in manifest.datasources:
+        _fitting(ask)
     for offer in manifest.provides:
         source_id(offer.id, field="provides.id")
     for export in manifest.export_whitelist:
@@ -243,6 +254,19 @@ def check(manifest: Manifest) -> None:
             found=", ".join(ask.clientid for ask in manifest.datasources)[:200],
             remedy="Split it into a driver and an app",
         )
+
+
+def _fitting(ask: SourceAsk) -> None:
+    """How exact is a distance for places, and a window for everything else."""
+    for exact in ask.exact:
+        if not exactness.fits(ask.type, exact):
+            raise BadRequest(
+                "sources of this type cannot be shown as exact as that",
+                code="manifest-exact",
+                field="datasources.exact",
+                found=f"{ask.type}, {exact}",
+                remedy=f"Use some of {', '.join(exactness.choices(ask.type, ()))}",
+            )
 
 
 def _as_meant_in_2017(manifest: Manifest) -> Manifest:

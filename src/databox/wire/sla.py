@@ -6,7 +6,8 @@ when, which destinations, and whether it may act.
 
 import msgspec
 
-from databox.wire.manifest import ClientId, Exactness, Manifest
+from databox.wire.exactness import Exactness
+from databox.wire.manifest import ClientId, Manifest
 
 
 class _Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,14 +17,16 @@ class _Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class SourceChoice(_Choice, frozen=True, kw_only=True):
     """The owner's answer to one ask. `store` and `source` name the picked source; both empty: none.
 
-    `since`: nothing older than this, Unix ms, None for all; `until`: the grant ends then, Unix
-    ms, None for "until I stop it"; `act`: it may also write to it.
+    `fields`: the only members of its documents, None for all; `since`: nothing older than this,
+    Unix ms, None for all; `until`: the grant ends then, Unix ms, None for "until I stop it"; `act`:
+    it may also write to it.
     """
 
     clientid: ClientId
     store: str = ""
     source: str = ""
     exact: Exactness = "raw"
+    fields: tuple[str, ...] | None = None
     since: int | None = None
     until: int | None = None
     act: bool = False

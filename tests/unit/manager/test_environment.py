@@ -53,3 +53,14 @@ def test_the_time_zone_is_read_from_the_systems_file():
     if berlin.exists():
         assert timezone_of(berlin.read_bytes()) == "CET-1CEST,M3.5.0,M10.5.0/3"
     assert timezone_of(b"") == "UTC0"
+
+
+def test_a_distance_and_picked_members_are_told_beside_every_value():
+    picked = SourceChoice(
+        clientid="LOAD", store="os-monitor-store", source="cpu", exact="1 km", fields=("lat", "lon")
+    )
+    item = json.loads(made(Manifest(name="graph"), Choices(sources=(picked,)))["DATASOURCE_LOAD"])
+    pairs = {pair["rel"].rpartition(":")[2]: pair["val"] for pair in item["item-metadata"]}
+    assert pairs["hasGranularity"] == "raw"
+    assert pairs["hasPrecision"] == "1 km"
+    assert pairs["hasFields"] == "lat, lon"

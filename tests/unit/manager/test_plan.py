@@ -13,7 +13,7 @@ NOW = 1_700_000_000_000
 URL = "https://example.test/summary"
 
 
-def row(store="os-monitor-store", source="cpu", kind="cpu-load", actuator=False):
+def row(store="os-monitor-store", source="cpu", kind="cpu-load", actuator=False, fields=()):
     return api.SourceRow(
         store=store,
         id=source,
@@ -24,6 +24,7 @@ def row(store="os-monitor-store", source="cpu", kind="cpu-load", actuator=False)
         store_type="",
         actuator=actuator,
         driver="os-monitor",
+        fields=fields,
     )
 
 
@@ -65,6 +66,71 @@ def test_to_act_on_one_source_is_not_to_act_on_another_spelt_alike():
     picked = chosen(act=True, until=NOW + 1)
     _, act = plan.grants(app, picked, [row(kind="lamp", actuator=True)], NOW)
     assert act.caveats == ('datasources = ["cpu"]', f"time < {NOW + 1}")
+
+
+def test_to_act_is_not_to_delete():
+    asks = (SourceAsk(type="lamp", clientid="LOAD", exact=("PT1M",), act=True),)
+    app = msgspec.structs.replace(APP, datasources=asks)
+    _, act = plan.grants(app, chosen(act=True), [row(kind="lamp", actuator=True)], NOW)
+    assert [route.path for route in act.routes] == ["/cpu/ts", "/cpu/kv"]
+
+
+PLACES = Manifest(name="walks", datasources=(SourceAsk(type="location", clientid="LOAD"),))
+WHERE = row(kind="location", fields=("lat", "lon", "speed"))
+
+
+def test_how_exact_a_place_is_becomes_a_distance():
+    (grant,) = plan.grants(PLACES, chosen(exact="10 km"), [WHERE], NOW)
+    assert grant.caveats == ('datasources = ["cpu"]', "precision >= 10 km")
+    assert grant.exact == "10 km"
+
+
+def test_windows_are_no_choice_for_places():
+    with pytest.raises(BadRequest) as caught:
+        plan.grants(PLACES, chosen(exact="PT1H"), [WHERE], NOW)
+    assert caught.value.field == "choices.sources.LOAD.exact"
+
+
+def test_picked_members_become_a_caveat():
+    (grant,) = plan.grants(PLACES, chosen(exact="raw", fields=("lat", "lon")), [WHERE], NOW)
+    assert grant.caveats == ('datasources = ["cpu"]', 'fields = ["lat","lon"]')
+    assert grant.fields == ("lat", "lon")
+
+
+@pytest.mark.parametrize("fields", [("home",), ("lat", "home"), ()])
+def test_members_that_the_source_does_not_declare_are_refused(fields):
+    with pytest.raises(BadRequest) as caught:
+        plan.grants(PLACES, chosen(exact="raw", fields=fields), [WHERE], NOW)
+    assert caught.value.field == "choices.sources.LOAD.fields"
+
+
+DAY = 86_400_000
+MONTH = Manifest(
+    name="graph",
+    datasources=(SourceAsk(type="cpu-load", clientid="LOAD", exact=("PT1M",), far_back=30),),
+)
+
+
+@pytest.mark.parametrize("since", [None, 5, NOW - 32 * DAY])
+def test_more_history_than_was_asked_for_is_refused_by_name(since):
+    with pytest.raises(BadRequest) as caught:
+        plan.grants(MONTH, chosen(since=since), [row()], NOW)
+    assert caught.value.field == "choices.sources.LOAD.since"
+    assert caught.value.remedy == "Allow 30 days or less"
+
+
+@pytest.mark.parametrize("since", [NOW - 30 * DAY - 3_600_000, NOW])
+def test_as_much_history_as_was_asked_for_is_granted_also_from_a_screen_left_open(since):
+    (grant,) = plan.grants(MONTH, chosen(since=since), [row()], NOW)
+    assert grant.since == since
+
+
+def test_history_that_was_allowed_long_ago_stays_allowed():
+    held = chosen(since=NOW - 400 * DAY)
+    (grant,) = plan.grants(MONTH, held, [row()], NOW, held=held)
+    assert grant.since == NOW - 400 * DAY
+    with pytest.raises(BadRequest):
+        plan.grants(MONTH, held, [row()], NOW, held=chosen(since=NOW - 400 * DAY, source="other"))
 
 
 def test_all_allowed_destinations_are_one_grant_that_ends_with_the_first():

@@ -125,8 +125,8 @@ def test_what_was_refused_is_not_allowed_any_more(fake: Any, peers: Peers) -> No
 
 
 def test_unknown_exactness_is_refused_when_the_app_asks() -> None:
-    with pytest.raises(BadRequest, match="raw, minute, hour"):
-        sources.ask("x", exact="day", why="", required=True, days=None, name="")
+    with pytest.raises(BadRequest, match="raw, minute, 15 minutes, hour"):
+        sources.ask("x", exact="week", why="", required=True, days=None, name="")
 
 
 def test_client_id_of_a_type_fits_an_environment_variable() -> None:
