@@ -16,7 +16,8 @@ from tests.recovery.speaking import install
 
 from databox.ledger.bundle import Marks, last_line
 from databox.ledger.signing import Signer
-from databox.wire.ledger import START, next_head
+from databox.ledger.tree import Growing
+from databox.wire.ledger import leaf_hash
 
 Lines = list[bytes]
 AT = 4
@@ -148,15 +149,15 @@ def test_what_was_done_to_a_saved_ledger_is_named(
 
 def forged(lines: Lines) -> Lines:
     """Entry `AT` says something else; everything after it, and the checkpoint, made anew."""
-    head, marks, entries = START, Marks(), []
+    tree, marks, entries = Growing(), Marks(), []
     for number, line in enumerate(lines[:-1]):
         entry = line.rstrip(b"\n")
         if number == AT:
             entry = entry.replace(b'"by":"', b'"by":"x', 1)
-        head = next_head(head, entry)
-        marks.add(head)
+        tree.add(leaf_hash(entry))
+        marks.add(leaf_hash(entry))
         entries.append(entry + b"\n")
-    checkpoint = Signer(bytes(32)).checkpoint(len(entries), head, 5000)
+    checkpoint = Signer(bytes(32)).checkpoint(len(entries), tree.root(), 5000)
     return [*entries, last_line(checkpoint, marks)]
 
 

@@ -14,6 +14,7 @@ export const sources = [
   vendor: 'Databox',
   store_type: 'store-json',
   actuator: false,
+  fields: [],
   driver: 'os-monitor',
   ...row,
 }))
@@ -224,16 +225,24 @@ export function history(now) {
 }
 
 export function bundle(rows, now) {
-  let head = Buffer.alloc(32)
   const lines = rows.map(({ entry }) => Buffer.from(JSON.stringify(entry)))
-  for (const line of lines) head = hash(Buffer.of(1), head, hash(Buffer.of(0), line))
-  const text = `databox ledger v1\n${rows.length}\n${head.toString('base64')}\n${now}\n`
+  const root = top(lines.map((line) => hash(Buffer.of(0), line))).toString('base64')
+  const name = hash(raw).toString('hex').slice(0, 16)
+  const text = `databox/${name}\n${rows.length}\n${root}\ntime ${now}\n`
   const checkpoint = {
     size: rows.length,
-    head: head.toString('base64'),
+    root,
     time: now,
     key: raw.toString('base64'),
     signature: sign(null, Buffer.from(text), key.privateKey).toString('base64'),
   }
   return { checkpoint, text: `${lines.join('\n')}\n${JSON.stringify(checkpoint)}\n` }
+}
+
+/** The root of the tree over these leaves. */
+function top(leaves) {
+  if (leaves.length === 1) return leaves[0]
+  let left = 1
+  while (left * 2 < leaves.length) left *= 2
+  return hash(Buffer.of(1), top(leaves.slice(0, left)), top(leaves.slice(left)))
 }

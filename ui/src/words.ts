@@ -5,6 +5,7 @@
  * and need not know how it is built.
  */
 import { apps, consent, screen, store } from './words/apps'
+import { changed, putBack, reads } from './words/changed'
 import { common, errors, exactness } from './words/common'
 import { entry } from './words/entry'
 import { home } from './words/home'
@@ -24,5 +25,8 @@ export const words = {
   who,
   exports: exportsPage,
   history,
+  changed,
+  putBack,
+  reads,
   settings,
 } as const

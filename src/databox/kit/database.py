@@ -73,11 +73,11 @@ def open_again(path: Path, key: bytes, *, wal: bool = True) -> apsw.Connection:
         return _connect(path, key, wal=wal)
 
 
-def prepare(connection: apsw.Connection, part: str, steps: Sequence[str]) -> None:
-    """Bring the tables of `part` to the format this code knows; all steps or none.
+def prepare(connection: apsw.Connection, part: str, steps: Sequence[str]) -> int:
+    """Bring the tables of `part` to the format this code knows; gives the one found, 0 if none.
 
     `steps[i]` is the SQL that leads from format i to i + 1; steps are only ever added at the end.
-    Several parts may share a file; each has its own number.
+    Several parts may share a file; each has its own number. All steps are done or none.
 
     Raises:
         Unavailable: the file was written by a newer version, or as `open_database`.
@@ -97,10 +97,11 @@ def prepare(connection: apsw.Connection, part: str, steps: Sequence[str]) -> Non
                 remedy="Run the newer version again",
             )
         if number == len(steps):
-            return
+            return number
         for step in steps[number:]:
             connection.execute(step)
         connection.execute("INSERT OR REPLACE INTO format VALUES (?, ?)", (part, len(steps)))
+        return number
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""The ledger itself: lines in the authority's database, each chained to the one before."""
+"""The ledger itself: lines in the authority's database, with a Merkle tree over them."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,16 +9,30 @@ import msgspec
 
 from databox.kit.clock import Clock
 from databox.kit.database import prepare, rows, transaction
-from databox.ledger import sums
-from databox.ledger.signing import Signer, fault
+from databox.ledger import known, nodes, sums
+from databox.ledger.before import Before
+from databox.ledger.known import HOUR, Known, KnownHeads
+from databox.ledger.nodes import Nodes
+from databox.ledger.reads import Asked, Reads, reads
+from databox.ledger.signing import Signer
 from databox.ledger.subjects import kind, label, subjects
 from databox.ledger.summing import Page, Shown, everything
 from databox.ledger.sums import Days
-from databox.ledger.walk import Broken, Walk
-from databox.wire.api import Verdict
-from databox.wire.errors import TooLarge
-from databox.wire.ledger import START, Checkpoint, Entry, Event, StoreHead, next_head
+from databox.wire.errors import NotFound, TooLarge
+from databox.wire.ledger import (
+    Accepted,
+    Checkpoint,
+    Discrepancy,
+    Entry,
+    Event,
+    StoreHead,
+    Uninstalled,
+    leaf_hash,
+)
+from databox.wire.names import STORE_SUFFIX
 
+BY = "ledger"
+"""Who wrote what the ledger writes by itself."""
 MAX_LEAF = 256 * 1024
 _BATCH = 500
 
@@ -48,16 +61,28 @@ _FORMAT: Final = (
         PRIMARY KEY (store, source)) WITHOUT ROWID;
     """,
     sums.FORMAT,
+    f"""
+    ALTER TABLE ledger_entry RENAME COLUMN head TO hash;
+    ALTER TABLE ledger_checkpoint RENAME TO ledger_checkpoint_before;
+    CREATE TABLE ledger_checkpoint (
+        size INTEGER PRIMARY KEY, root TEXT NOT NULL, time INTEGER NOT NULL,
+        key TEXT NOT NULL, signature TEXT NOT NULL);
+    {nodes.FORMAT}
+    {known.FORMAT}
+    {sums.MORE}
+    """,
 )
+_TREE: Final = 4
+"""The format from which on there is a tree, and sums of whole days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stored line: the entry's exact bytes, and the chain's head after it."""
+    """One stored line: the entry's exact bytes, and their hash."""
 
     n: int
     leaf: bytes
-    head: bytes
+    hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +110,17 @@ class Ledger:
 
     def __init__(self, connection: apsw.Connection, signing_key: bytes, clock: Clock) -> None:
         self._connection = connection
-        self._sums = sums.Sums(connection)
-        with transaction(connection):
-            prepare(connection, "ledger", _FORMAT)
-            if self._sums.missing():
-                self._sums.make_again()
         self._signer = Signer(signing_key)
         self._clock = clock
         self._entries = msgspec.json.Decoder(Entry)
+        self._sums = sums.Sums(connection)
+        self._nodes = Nodes(connection)
+        self._known = KnownHeads(connection)
+        with transaction(connection):
+            found = prepare(connection, "ledger", _FORMAT)
+            if found < _TREE:
+                self._sums.make_again()
+                self._plant()
 
     def append(self, by: str, events: Sequence[Event]) -> int:
         """Write all of `events` or none; gives the number of the last line, -1 in an empty ledger.
@@ -106,37 +134,91 @@ class Ledger:
         """
         with transaction(self._connection):
             # Read each time: a number kept in memory would survive a rolled-back transaction.
-            last, head = self._end()
+            n = self.size()
             for event in events:
-                last += 1
-                head = self._write(Entry(n=last, t=self._clock.now(), by=by, event=event), head)
-            return last
+                self._write(Entry(n=n, t=self._clock.now(), by=by, event=event))
+                n += 1
+            return n - 1
 
     def append_from_store(self, by: str, events: Sequence[Event]) -> int:
-        """As `append`, for a store's summary, which ends each batch with the head of its chain.
+        """As `append`, for what a store tells: a summary that ends with its head, or its head.
 
-        A store that did not hear our answer sends the same batch again, with the same head.
+        A store that did not hear our answer sends the same summary again, with the same head. Of
+        heads only the newest is kept, and becomes a line later; see `known`.
         """
-        heads = [event.head for event in events if isinstance(event, StoreHead)]
+        heads = [event for event in events if isinstance(event, StoreHead)]
+        told = [event for event in events if not isinstance(event, StoreHead)]
         with transaction(self._connection):
-            if self._newest_head(by) in heads:
+            before = self._known.of(by)
+            if told and before and any(before.told == each.head for each in heads):
                 return self.size() - 1
-            last = self.append(by, events)
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO ledger_head VALUES (?, ?, ?)",
-                [(by, head, last) for head in heads],
-            )
-            return last
+            self._take_discrepancies(by, told)
+            others = [event for event in told if not isinstance(event, Discrepancy)]
+            self.append(by, others)
+            for head in heads:
+                self._learn(head, before, told=bool(told))
+            self._write_heads(until=self._clock.now() - HOUR)
+            return self.size() - 1
+
+    def known_head(self, store: str) -> Known | None:
+        """The newest head that a store told, None before it told any."""
+        return self._known.of(store)
+
+    def alarms(self) -> list[Entry]:
+        """What does not fit what is known, and was not accepted yet."""
+        return [self._entries.decode(self.leaf(n)) for n in self._known.alarms()]
+
+    def note(self, event: Discrepancy) -> None:
+        """Write that something does not fit, unless that very thing is known already."""
+        with transaction(self._connection):
+            self._take_discrepancies(BY, [event])
+
+    def accept(self, store: str, user: str) -> None:
+        """The owner lets a store go on with what it has.
+
+        Raises:
+            NotFound: nothing is wrong with it.
+        """
+        with transaction(self._connection):
+            found = self._known.alarm(store)
+            if found is None:
+                raise NotFound("there is nothing to accept", field="store", found=store[:40])
+            self.append(BY, [Accepted(store=store, user=user)])
+            self._known.accept(store)
+            if found.head:
+                self._known.learn(found, self._clock.now(), told=True)
 
     def size(self) -> int:
         """How many lines there are."""
-        return self._end()[0] + 1
+        found = rows(self._connection, "SELECT n FROM ledger_entry ORDER BY n DESC LIMIT 1")
+        return int(found[0][0]) + 1 if found else 0
+
+    def root(self, size: int) -> bytes:
+        """The root of the tree over the first `size` lines."""
+        return self._nodes.root(size)
+
+    def leaf(self, n: int) -> bytes:
+        """The exact bytes of one line, which is there."""
+        found = rows(self._connection, "SELECT leaf FROM ledger_entry WHERE n = ?", (n,))
+        return bytes(found[0][0])
+
+    def inclusion(self, n: int, size: int) -> list[bytes]:
+        """What shows that line `n` is among the first `size`, of which there are enough."""
+        return self._nodes.inclusion(n, size)
+
+    def consistency(self, old: int, size: int) -> list[bytes]:
+        """What shows that the first `size` lines begin with the same `old` ones."""
+        return self._nodes.consistency(old, size)
 
     def checkpoint(self) -> Checkpoint:
-        """Sign the state of now, and keep the checkpoint if it is of a new state."""
+        """Sign the state of now, and keep the checkpoint if it is of a new state.
+
+        What stores told of their chains becomes lines first, so that the checkpoint covers it.
+        """
         with transaction(self._connection):
-            last, head = self._end()
-            checkpoint = self._signer.checkpoint(last + 1, head, self._clock.now())
+            self._write_heads()
+            size = self.size()
+            checkpoint = self._signer.checkpoint(size, self.root(size), self._clock.now())
             self._connection.execute(
                 "INSERT OR IGNORE INTO ledger_checkpoint VALUES (?, ?, ?, ?, ?)",
                 msgspec.structs.astuple(checkpoint),
@@ -148,7 +230,7 @@ class Ledger:
         while True:
             found = rows(
                 self._connection,
-                "SELECT n, leaf, head FROM ledger_entry WHERE n >= ? AND (?2 IS NULL OR n < ?2)"
+                "SELECT n, leaf, hash FROM ledger_entry WHERE n >= ? AND (?2 IS NULL OR n < ?2)"
                 " ORDER BY n LIMIT ?",
                 (first, end, _BATCH),
             )
@@ -172,18 +254,14 @@ class Ledger:
         """Rows of whole days, with what repeats summed; see `Sums.page`."""
         return self._sums.page(wanted, limit, shown)
 
+    def reads(self, asked: Asked) -> list[Reads]:
+        """Who read what, summed up; one more than `MOST` if there are more."""
+        return reads(self._connection, asked)
+
     def labels(self, most: int) -> dict[tuple[str, str], str]:
         """What sources were called last, by store and id; `most` of them."""
         found = rows(self._connection, "SELECT * FROM ledger_source LIMIT ?", (most,))
         return {(store, source): called for store, source, called in found}
-
-    def verify(self) -> Verdict:
-        """Check the whole chain, and each checkpoint that was kept."""
-        check = Check(self)
-        for batch in self.lines():
-            if not check.take(batch):
-                break
-        return check.verdict()
 
     def kept_checkpoints(self) -> dict[int, Checkpoint]:
         """The checkpoints that were kept, by size."""
@@ -197,19 +275,15 @@ class Ledger:
         """The raw key that checkpoints are signed by."""
         return self._signer.public
 
-    def _end(self) -> tuple[int, bytes]:
-        found = rows(self._connection, "SELECT n, head FROM ledger_entry ORDER BY n DESC LIMIT 1")
-        return (found[0][0], found[0][1]) if found else (-1, START)
-
-    def _write(self, entry: Entry, head: bytes) -> bytes:
+    def _write(self, entry: Entry) -> None:
         leaf = msgspec.json.encode(entry)
         if len(leaf) > MAX_LEAF:
             raise TooLarge("the entry is too long for the ledger", found=f"{len(leaf)} bytes")
-        head = next_head(head, leaf)
         self._connection.execute(
             "INSERT INTO ledger_entry VALUES (?, ?, ?, ?, ?)",
-            (entry.n, entry.t, kind(entry.event), leaf, head),
+            (entry.n, entry.t, kind(entry.event), leaf, leaf_hash(leaf)),
         )
+        self._nodes.grow(entry.n + 1)
         self._connection.executemany(
             "INSERT INTO ledger_subject VALUES (?, ?)",
             [(name, entry.n) for name in subjects(entry.event)],
@@ -219,54 +293,53 @@ class Ledger:
                 "INSERT OR REPLACE INTO ledger_source VALUES (?, ?, ?)", called
             )
         self._sums.add(entry)
-        return head
+        if isinstance(entry.event, Uninstalled) and not entry.event.kept:
+            self._known.forget(entry.event.component + STORE_SUFFIX)
 
-    def _newest_head(self, store: str) -> str:
-        found = rows(self._connection, "SELECT head FROM ledger_head WHERE store = ?", (store,))
-        return str(found[0][0]) if found else ""
+    def _write_heads(self, until: int | None = None) -> None:
+        for head in self._known.unwritten(until):
+            self.append(BY, [head])
+            self._known.wrote(head)
+
+    def _learn(self, head: StoreHead, before: Known | None, *, told: bool) -> None:
+        """Take a store's head, unless it tells of fewer records than before."""
+        fewer = before is not None and head.records < before.records
+        other = before is not None and head.records == before.records and head.head != before.head
+        if before is not None and (fewer or other):
+            why = "fewer" if fewer else "other"
+            self._take_discrepancies(BY, [_differs(why, head, before)])
+        else:
+            self._known.learn(head, self._clock.now(), told=told)
+
+    def _take_discrepancies(self, by: str, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Discrepancy):
+                known = self._known.alarm(event.store)
+                if known and (known.head, known.records) == (event.found_head, event.found):
+                    continue
+                self._known.raise_alarm(event, self.append(by, [event]))
+
+    def _plant(self) -> None:
+        """Make the tree of a ledger that was a chain until now; write what is wrong with it."""
+        before = Before(self._connection, self._signer.public)
+        problem = before.problem()
+        with before.open_to_change():
+            self._nodes.plant()
+        if problem:
+            size = self.size()
+            what = Discrepancy(store=BY, why="broken", known=size, found=size, detail=problem)
+            self._take_discrepancies(BY, [what])
 
 
-class Check:
-    """A check of the whole ledger that can pause between batches."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._walk = Walk()
-        self._kept = ledger.kept_checkpoints()
-        self._problem = ""
-
-    def take(self, batch: Sequence[Line]) -> bool:
-        """Check the next lines; False once something is wrong."""
-        try:
-            for line in batch:
-                self._walk.step(line.leaf, line.head)
-                if checkpoint := self._kept.pop(self._walk.size, None):
-                    self._compare(checkpoint)
-        except Broken as error:
-            self._problem = str(error)
-        return not self._problem
-
-    def verdict(self) -> Verdict:
-        """What came out, with a fresh checkpoint if all is well."""
-        missing = [size for size in self._kept if size > self._walk.size]
-        if not self._problem and missing:
-            self._problem = (
-                f"entries {self._walk.size} to {max(missing) - 1} are missing:"
-                f" a checkpoint counts {max(missing)}"
-            )
-        checkpoint = None if self._problem else self._ledger.checkpoint()
-        return Verdict(
-            ok=not self._problem,
-            size=self._walk.size,
-            checkpoint=checkpoint,
-            problem=self._problem,
-        )
-
-    def _compare(self, kept: Checkpoint) -> None:
-        if problem := fault(kept, self._ledger.public_key):
-            raise Broken(f"{problem} (of {kept.size} entries)")
-        if base64.b64decode(kept.head) != self._walk.head:
-            raise Broken(f"the first {kept.size} entries are not those that were signed")
+def _differs(why: str, head: StoreHead, before: Known) -> Discrepancy:
+    return Discrepancy(
+        store=head.store,
+        why=why,
+        known=before.records,
+        found=head.records,
+        known_head=before.head,
+        found_head=head.head,
+    )
 
 
 def _query(wanted: Wanted, before: int | None) -> tuple[str, dict[str, object]]:

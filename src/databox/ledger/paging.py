@@ -28,7 +28,7 @@ async def bundle_page(ledger: Ledger, first: int) -> bytes:
     checkpoint = ledger.checkpoint()
     marks = await _marks(ledger, first)
     for line in lines:
-        marks.add(line.head)
+        marks.add(line.hash)
     return _joined(lines) + last_line(checkpoint, marks)
 
 
@@ -37,7 +37,7 @@ async def _marks(ledger: Ledger, end: int) -> Marks:
     marks = Marks()
     for batch in ledger.lines(end=min(end, MARKED)):
         for line in batch:
-            marks.add(line.head)
+            marks.add(line.hash)
         await asyncio.sleep(0)
     return marks
 

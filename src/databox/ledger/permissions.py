@@ -86,9 +86,9 @@ def refused(event: Refused, names: Names) -> str:
     return f"{who} {asked} and was refused{often}: {why}"
 
 
-def token(event: TokenMinted, names: Names, when: str, times: int) -> str:
+def token(event: TokenMinted, names: Names, when: str) -> str:
     """Somebody was handed what lets them in."""
-    passes = "a pass" if times == 1 else f"{times:,} passes"
+    passes = "a pass" if event.count == 1 else f"{event.count:,} passes"
     return f"{names.who(event.client)} got {passes} for {names.values(event.target)}{when}"
 
 

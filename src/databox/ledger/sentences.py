@@ -9,9 +9,11 @@ from databox.ledger.names import INNER, Names, host_of
 from databox.wire import exactness
 from databox.wire.ledger import (
     NEW_CODE,
+    Accepted,
     Access,
     BoxStarted,
     Consent,
+    Discrepancy,
     Egress,
     Entry,
     Event,
@@ -36,17 +38,17 @@ _OUTCOMES = {
     "refused": "{who} wanted to send something to {place} and was refused",
 }
 
+LEDGER = "ledger"
 _BY_COMMAND = "command line"
 _HOW = {"passphrase": "passphrase", "recovery code": "recovery code"}
 
 
-def sentence(entry: Entry, names: Names, *, day: str = "", times: int = 1) -> str:
+def sentence(entry: Entry, names: Names, *, day: str = "") -> str:
     """Say what happened.
 
-    `day`: a word for the day, used where an entry sums up a stretch. `times`: how many entries
-    this one stands for.
+    `day`: a word for the day, used where an entry sums up a stretch.
     """
-    words = _words(entry, names, f" {day}" if day else "", times)
+    words = _words(entry, names, f" {day}" if day else "")
     return words[:1].upper() + words[1:]
 
 
@@ -65,7 +67,7 @@ def is_technical(event: Event) -> bool:
             return False
 
 
-def _words(entry: Entry, names: Names, when: str, times: int) -> str:
+def _words(entry: Entry, names: Names, when: str) -> str:
     match entry.event:
         case Granted() as event:
             return permissions.granted(event, entry, names)
@@ -74,11 +76,16 @@ def _words(entry: Entry, names: Names, when: str, times: int) -> str:
         case Refused() as event:
             return permissions.refused(event, names)
         case TokenMinted() as event:
-            return permissions.token(event, names, when, times)
+            return permissions.token(event, names, when)
         case Access() as event:
             return _access(event, names, when)
         case BoxStarted() | Login() | Lifecycle() | StoreHead() as event:
             return _box(event, names)
+        case Discrepancy() as event:
+            return _discrepancy(event, names)
+        case Accepted() as event:
+            what = "the History" if event.store == LEDGER else names.values(event.store)
+            return f"{event.user or 'the owner'} let {what} go on with what is there"
         case Installed() | Uninstalled() | Consent() as event:
             return _component(event, names)
         case ExportIntent() | ExportOutcome() | Egress() as event:
@@ -123,6 +130,29 @@ def _box(event: BoxStarted | Login | Lifecycle | StoreHead, names: Names) -> str
         case StoreHead():
             lines = amounts.count(event.records, "look", "looks")
             return f"the list of {lines} at {names.values(event.store)} was sealed"
+
+
+def _discrepancy(event: Discrepancy, names: Names) -> str:
+    tail = f": {event.detail}" if event.detail else ""
+    if event.store == LEDGER:
+        return f"the History was changed by somebody{tail}"
+    what = names.values(event.store)
+    there = amounts.count(event.found, "look", "looks")
+    match event.why:
+        case "fewer":
+            return (
+                f"an older copy of {what} was put back, or its end was cut off:"
+                f" {there} on record there, {event.known:,} were known"
+            )
+        case "behind":
+            return (
+                "an older copy of the History was put back, or its end was cut off:"
+                f" it knows {event.known:,} of the {there} on record at {what}"
+            )
+        case "broken":
+            return f"somebody changed the record of who looked at {what}{tail}"
+        case _:
+            return f"the record of who looked at {what} is another one than was known{tail}"
 
 
 def _component(event: Installed | Uninstalled | Consent, names: Names) -> str:

@@ -1,26 +1,30 @@
 """The ledger's endpoints: parts write, the owner reads, checks and takes away."""
 
 import asyncio
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterable
 
 from databox.kit.clock import Clock
 from databox.kit.http.message import Response
 from databox.kit.table import Call, Table
-from databox.ledger import permitted
+from databox.ledger import asked, permitted
 from databox.ledger.amounts import day_word
-from databox.ledger.chain import Check, Ledger, Wanted
+from databox.ledger.chain import Ledger, Wanted
+from databox.ledger.check import Check
 from databox.ledger.names import Names
 from databox.ledger.paging import bundle_page
+from databox.ledger.reads import MOST, period
 from databox.ledger.sentences import is_technical, sentence
-from databox.ledger.summing import QUARTER_MINUTES, Page, Row, day, everything, page
-from databox.ledger.sums import Days
-from databox.wire.api import EntryReply, EntryRequest, History, HistoryRow, Verdict
+from databox.ledger.summing import QUARTER, Page, day, everything, page
+from databox.wire import api
 from databox.wire.errors import BadRequest
-from databox.wire.ledger import Checkpoint, Event, Installed
+from databox.wire.ledger import Checkpoint, Entry, Event, Installed
 from databox.wire.names import STORE_SUFFIX
 
 MAX_ROWS = 500
 MAX_NAMES = 1000
+WATCHED = 60_000
+"""Milliseconds for which somebody who looked is taken to look on."""
 _ROWS = 100
 
 
@@ -28,52 +32,111 @@ class LedgerService:
     """Answers for the ledger.
 
     Args:
-        ledger: The chain.
+        ledger: The lines, and all that is made of them.
         clock: Time of day, to say "today".
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._looked = -WATCHED
 
     def serve(self, table: Table) -> None:
         """Put every endpoint of the ledger into the table."""
         table.serve("entries", self.entries)
+        table.serve("known-head", self.known_head)
         table.serve("history", self.history)
+        table.serve("reads", self.reads)
         table.serve("bundle", self.bundle)
         table.serve("checkpoint", self.checkpoint)
+        table.serve("inclusion", self.inclusion)
+        table.serve("consistency", self.consistency)
         table.serve("verdict", self.verdict)
+        table.serve("alarms", self.alarms)
+        table.serve("accept", self.accept)
 
-    def entries(self, call: Call) -> EntryReply:
+    def entries(self, call: Call) -> api.EntryReply:
         """Write a part's entries; they are durable when this answers."""
-        request: EntryRequest = call.message
+        request: api.EntryRequest = call.message
         caller = call.request.caller
         permitted.check(caller, request.events)
         if caller.endswith(STORE_SUFFIX):
-            return EntryReply(last=self._ledger.append_from_store(caller, request.events))
-        return EntryReply(last=self._ledger.append(caller, request.events))
+            last = self._ledger.append_from_store(caller, request.events)
+        else:
+            last = self._ledger.append(caller, request.events)
+        watched = self._clock.now() - self._looked < WATCHED
+        return api.EntryReply(last=last, watched=watched)
 
-    def history(self, call: Call) -> History:
+    def known_head(self, call: Call) -> api.KnownHead:
+        """What the calling store told last, by which it sees whether it was put back."""
+        known = self._ledger.known_head(call.request.caller)
+        return api.KnownHead(head=known.head, records=known.records) if known else api.KnownHead()
+
+    def history(self, call: Call) -> api.History:
         """A page of entries with their sentences.
 
         `by=day` tells whole days and sums up what repeats; `technical=0` leaves out what is inner
         working.
         """
-        asked = call.request.parameters
-        limit = _number(asked, "limit", _ROWS, 1, MAX_ROWS)
-        zone = _number(asked, "zone", 0, -14 * 60, 14 * 60)
-        shown = everything if _choice(asked, "technical", ("1", "0")) == "1" else _plain
-        if _choice(asked, "by", ("entry", "day")) == "day":
-            found = self._ledger.page_of_days(_days(asked, zone), limit, shown)
+        query = call.request.parameters
+        limit = asked.number(query, "limit", _ROWS, 1, MAX_ROWS)
+        zone = asked.number(query, "zone", 0, -14 * 60, 14 * 60)
+        shown = everything if asked.choice(query, "technical", ("1", "0")) == "1" else _plain
+        self._looked = self._clock.now()
+        if asked.choice(query, "by", ("entry", "day")) == "day":
+            found = self._ledger.page_of_days(asked.days(query, zone), limit, shown)
             return self._told(found, zone, by_day=True)
-        return self._told(page(self._ledger.entries(_wanted(asked)), limit, shown), zone)
+        return self._told(page(self._ledger.entries(asked.wanted(query)), limit, shown), zone)
+
+    def reads(self, call: Call) -> api.Reads:
+        """Who read what, how exact and how much."""
+        wanted = asked.reads(call.request.parameters)
+        self._looked = self._clock.now()
+        names = self._names(0)
+        rows = [
+            api.ReadsRow(
+                access=each.event,
+                first=each.first,
+                last=each.last,
+                sentence=sentence(Entry(n=0, t=each.last, by="", event=each.event), names),
+            )
+            for each in self._ledger.reads(wanted)
+        ]
+        start, end = period(wanted)
+        return api.Reads(
+            rows=tuple(rows[:MOST]),
+            since=None if wanted.since is None else start * QUARTER,
+            until=None if wanted.until is None else end * QUARTER,
+            more=len(rows) > MOST,
+        )
 
     def checkpoint(self, call: Call) -> Checkpoint:
         """A signed checkpoint of now."""
         return self._ledger.checkpoint()
 
-    async def verdict(self, call: Call) -> Verdict:
-        """Check the whole chain, letting others be served in between."""
+    def inclusion(self, call: Call) -> api.Inclusion:
+        """What shows that an entry is among those that a checkpoint signed.
+
+        Raises:
+            BadRequest: there is no such entry among so many.
+        """
+        query, all_of_it = call.request.parameters, self._ledger.size()
+        size = asked.number(query, "size", all_of_it, 0, all_of_it)
+        if not size:
+            raise BadRequest("there is nothing among no entries", field="size", found="0")
+        n = asked.number(query, "n", 0, 0, size - 1)
+        path = _texts(self._ledger.inclusion(n, size))
+        return api.Inclusion(n=n, size=size, leaf=self._ledger.leaf(n).decode(), path=path)
+
+    def consistency(self, call: Call) -> api.Consistency:
+        """What shows that nothing was changed since a checkpoint was signed."""
+        query, all_of_it = call.request.parameters, self._ledger.size()
+        size = asked.number(query, "to", all_of_it, 0, all_of_it)
+        old = asked.number(query, "from", 0, 0, size)
+        return api.Consistency(old=old, size=size, path=_texts(self._ledger.consistency(old, size)))
+
+    async def verdict(self, call: Call) -> api.Verdict:
+        """Check the whole ledger, letting others be served in between."""
         check = Check(self._ledger)
         for batch in self._ledger.lines():
             if not check.take(batch):
@@ -84,21 +147,37 @@ class LedgerService:
     async def bundle(self, call: Call) -> Response:
         """A page of the whole ledger as JSON lines, from entry `from` on."""
         size = self._ledger.size()
-        first = _number(call.request.parameters, "from", 0, 0, size)
+        first = asked.number(call.request.parameters, "from", 0, 0, size)
         return Response(200, await bundle_page(self._ledger, first), "application/jsonl")
 
-    def _told(self, found: Page, zone: int, *, by_day: bool = False) -> History:
-        labels = self._ledger.labels(MAX_NAMES)
-        names = Names(titles=self._titles(), sources=labels, zone=zone)
+    def alarms(self, call: Call) -> api.Alarms:
+        """What was put back or changed, and not accepted."""
+        names = self._names(0)
+        rows = (
+            api.HistoryRow(entry=entry, sentence=sentence(entry, names))
+            for entry in self._ledger.alarms()
+        )
+        return api.Alarms(alarms=tuple(rows))
+
+    def accept(self, call: Call) -> None:
+        """Let a store go on with what is there."""
+        request: api.AcceptRequest = call.message
+        self._ledger.accept(request.store, call.user)
+
+    def _told(self, found: Page, zone: int, *, by_day: bool = False) -> api.History:
+        names = self._names(zone)
         today = day(self._clock.now(), zone)
 
-        def told(row: Row) -> HistoryRow:
-            when = day_word(day(row.entry.t, zone), today) if by_day else ""
-            words = sentence(row.entry, names, day=when, times=row.times)
-            technical = is_technical(row.entry.event)
-            return HistoryRow(entry=row.entry, sentence=words, technical=technical)
+        def told(entry: Entry) -> api.HistoryRow:
+            when = day_word(day(entry.t, zone), today) if by_day else ""
+            words, technical = sentence(entry, names, day=when), is_technical(entry.event)
+            return api.HistoryRow(entry=entry, sentence=words, technical=technical)
 
-        return History(rows=tuple(map(told, found.rows)), next=found.next)
+        return api.History(rows=tuple(told(row.entry) for row in found.rows), next=found.next)
+
+    def _names(self, zone: int) -> Names:
+        labels = self._ledger.labels(MAX_NAMES)
+        return Names(titles=self._titles(), sources=labels, zone=zone)
 
     def _titles(self) -> dict[str, str]:
         """Display names from the newest installation of each component."""
@@ -115,53 +194,5 @@ def _plain(event: Event) -> bool:
     return not is_technical(event)
 
 
-def _wanted(asked: Mapping[str, str]) -> Wanted:
-    return Wanted(
-        before=_optional(asked, "before"),
-        component=asked.get("component", ""),
-        kind=asked.get("kind", ""),
-        since=_optional(asked, "since"),
-        until=_optional(asked, "until"),
-    )
-
-
-def _days(asked: Mapping[str, str], zone: int) -> Days:
-    if zone % QUARTER_MINUTES:
-        # Sums are kept by the quarter; no time zone of today needs less.
-        raise _unfit("zone", str(zone), "minutes that are whole quarters of an hour")
-    wanted = _wanted(asked)
-    return Days(
-        zone=zone,
-        before=wanted.before,
-        component=wanted.component,
-        kind=wanted.kind,
-        since=wanted.since,
-        until=wanted.until,
-    )
-
-
-def _optional(asked: Mapping[str, str], name: str) -> int | None:
-    return _number(asked, name, 0, 0, 2**53) if name in asked else None
-
-
-def _number(asked: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
-    text = asked.get(name, str(usual))
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 16):
-        raise _unfit(name, text, "a whole number")
-    if not least <= int(text) <= most:
-        raise _unfit(name, text, f"a number from {least} to {most}")
-    return int(text)
-
-
-def _choice(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    text = asked.get(name, choices[0])
-    if text not in choices:
-        raise _unfit(name, text, f"one of {', '.join(choices)}")
-    return text
-
-
-def _unfit(name: str, found: str, wanted: str) -> BadRequest:
-    return BadRequest(
-        "the parameter cannot be used", field=name, found=found[:80], remedy=f"Give {wanted}"
-    )
+def _texts(hashes: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(base64.b64encode(each).decode("ascii") for each in hashes)

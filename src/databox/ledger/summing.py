@@ -16,10 +16,8 @@ from databox.wire.ledger import Access, Egress, Entry, Event, Refused, TokenMint
 DAY = 86_400_000
 QUARTER = 900_000
 QUARTER_MINUTES = 15
-SUMMED = ("access", "egress", "refused", "token")
-"""Kinds of entries that are told by sums."""
-UNTOLD = (*SUMMED, "store-head")
-"""Kinds that are no rows of their own in a page by days."""
+UNTOLD = ("access", "egress", "refused", "token", "store-head")
+"""Kinds that are no rows of their own in a page by days; but for the last, sums tell them."""
 
 _SCAN = 5000
 """Entries looked at for one page, so that a page costs a bounded time."""
@@ -56,7 +54,8 @@ class Sum:
     """What lines of one series add up to: `times` of them, and what each kind counts.
 
     `counts`: of an access its count, items and size; of outside connections their number, what
-    was sent and received; of refusals their count. `earliest`, `latest`: of the data, Unix ms.
+    was sent and received; of refusals and tokens their count. `earliest`, `latest`: of the data,
+    Unix ms.
     """
 
     times: int
@@ -123,7 +122,7 @@ def summed(event: Event) -> Sum:
             return Sum(1, counts, _bounded(event.earliest), _bounded(event.latest))
         case Egress():
             return Sum(1, _counts(event.connections, event.sent, event.received))
-        case Refused():
+        case Refused() | TokenMinted():
             return Sum(1, _counts(event.count, 0, 0))
         case _:
             return Sum(1, (0, 0, 0))
@@ -138,7 +137,7 @@ def told(newest: Entry, total: Sum) -> Row:
                      "earliest": total.earliest, "latest": total.latest}  # fmt: skip
         case Egress():
             found = {"connections": first, "sent": second, "received": third}
-        case Refused():
+        case Refused() | TokenMinted():
             found = {"count": first}
         case _:
             found = {}

@@ -15,7 +15,6 @@ from databox.kit.database import rows
 from databox.ledger.summing import (
     DAY,
     QUARTER,
-    SUMMED,
     UNTOLD,
     Page,
     Row,
@@ -47,6 +46,20 @@ FORMAT: Final = f"""
         earliest INTEGER, latest INTEGER, PRIMARY KEY (quarter, series)) WITHOUT ROWID;
     CREATE INDEX ledger_entry_alone ON ledger_entry (t) WHERE {_ALONE};
     """
+MORE: Final = """
+    ALTER TABLE ledger_sum ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE ledger_day (
+        day INTEGER NOT NULL, series INTEGER NOT NULL, first INTEGER NOT NULL,
+        last INTEGER NOT NULL, times INTEGER NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL,
+        c INTEGER NOT NULL, earliest INTEGER, latest INTEGER,
+        PRIMARY KEY (series, day)) WITHOUT ROWID;
+    CREATE TABLE ledger_access (
+        series INTEGER PRIMARY KEY, client TEXT NOT NULL, user TEXT NOT NULL, store TEXT NOT NULL,
+        source TEXT NOT NULL, exact TEXT NOT NULL, operation TEXT NOT NULL);
+    CREATE INDEX ledger_access_client ON ledger_access (client);
+    CREATE INDEX ledger_access_source ON ledger_access (store, source);
+    """
+"""Sums of whole days, in UTC, and what the series of accesses are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +94,35 @@ class Sums:
         key = series(entry.event)
         if not key:
             return
-        text = msgspec.json.encode(key).decode()
+        series_id = self._series(key)
         total = summed(entry.event)
-        values = (total.times, *total.counts, total.earliest, total.latest)
-        self._connection.execute("INSERT OR IGNORE INTO ledger_series (key) VALUES (?)", (text,))
-        self._connection.execute(_ADD, (entry.t // QUARTER, text, entry.n, *values))
+        values = (series_id, entry.n, total.times, *total.counts, total.earliest, total.latest)
+        self._connection.execute(_ADD_QUARTER, (entry.t // QUARTER, *values))
+        self._connection.execute(_ADD_DAY, (entry.t // DAY, *values))
+
+    def _series(self, key: tuple[str, ...]) -> int:
+        text = msgspec.json.encode(key).decode()
+        found = rows(self._connection, "SELECT id FROM ledger_series WHERE key = ?", (text,))
+        if found:
+            return int(found[0][0])
+        made = rows(
+            self._connection, "INSERT INTO ledger_series (key) VALUES (?) RETURNING id", (text,)
+        )
+        number = int(made[0][0])
+        if key[0] == "access":
+            values = (number, *key[1:])
+            self._connection.execute("INSERT INTO ledger_access VALUES (?,?,?,?,?,?,?)", values)
+        return number
 
     def make_again(self) -> None:
         """Make all sums anew from the lines; within a transaction."""
-        self._connection.execute("DELETE FROM ledger_sum; DELETE FROM ledger_series")
+        for table in ("sum", "day", "series", "access"):
+            self._connection.execute(f"DELETE FROM ledger_{table}")  # noqa: S608 - fixed words only
         done = -1
         while found := rows(self._connection, _LINES, (done, _BATCH)):
             for _, leaf in found:
                 self.add(self._entries.decode(leaf))
             done = found[-1][0]
-
-    def missing(self) -> bool:
-        """Whether there are lines but no sums: the file was written before there were any."""
-        return bool(rows(self._connection, _MISSING)[0][0])
 
     def page(self, wanted: Days, limit: int, shown: Shown = everything) -> Page:
         """Rows of whole days, the newest day first, and in a day by the number of the newest line.
@@ -183,21 +207,23 @@ class _Found:
 
 _LINES: Final = "SELECT n, leaf FROM ledger_entry WHERE n > ? ORDER BY n LIMIT ?"
 
-_MISSING: Final = f"""
-    SELECT NOT EXISTS (SELECT 1 FROM ledger_sum)
-        AND EXISTS (SELECT 1 FROM ledger_entry WHERE kind IN {SUMMED!r})
-    """  # noqa: S608 - fixed words only
 
-_ADD: Final = """
-    INSERT INTO ledger_sum (quarter, series, last, times, a, b, c, earliest, latest)
-    VALUES (?1, (SELECT id FROM ledger_series WHERE key = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT (quarter, series) DO UPDATE SET
+def _add(table: str, unit: str) -> str:
+    """The SQL that takes a line into a table of sums."""
+    return f"""
+    INSERT INTO {table} ({unit}, series, first, last, times, a, b, c, earliest, latest)
+    VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT ({unit}, series) DO UPDATE SET
         last = excluded.last, times = times + excluded.times,
         a = min(a + excluded.a, 1 << 53), b = min(b + excluded.b, 1 << 53),
         c = min(c + excluded.c, 1 << 53),
         earliest = coalesce(min(earliest, excluded.earliest), earliest, excluded.earliest),
         latest = coalesce(max(latest, excluded.latest), latest, excluded.latest)
-    """
+    """  # noqa: S608 - fixed words only
+
+
+_ADD_QUARTER: Final = _add("ledger_sum", "quarter")
+_ADD_DAY: Final = _add("ledger_day", "day")
 
 # An entry is about the same components as all of its series, so the newest stands for it.
 _DAY: Final = f"""

@@ -1,17 +1,17 @@
 r"""Ledger entries: what is written down, by whom it may be written, and how a line is hashed.
 
-A leaf is the exact bytes of one entry's JSON as stored. Its hash is SHA-256(0x00 || leaf), the
-leaf hash of RFC 6962, so a Merkle tree can later be built over the same file. The chain is
-`head[n] = SHA-256(0x01 || head[n-1] || leaf_hash[n])`, `head[-1]` = 32 zero bytes.
+A leaf is the exact bytes of one entry's JSON as stored. Over all leaves stands the Merkle tree of
+RFC 6962, and its root is what a checkpoint signs, by Ed25519, as the text
 
-A checkpoint signs, by Ed25519, the text `databox ledger v1\n<size>\n<base64 head>\n<time>\n`.
+    <origin>\n<size>\n<base64 root>\ntime <Unix ms>\n
+
+`origin` names the ledger: `databox/` and the first 16 hex digits of the SHA-256 of its public key.
+So a checkpoint is a C2SP tlog-checkpoint with one extension line, in a C2SP signed note.
 """
 
 import hashlib
 
 import msgspec
-
-START = bytes(32)
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,13 +94,14 @@ class Revoked(_Entry, tag="revoked", frozen=True, kw_only=True):
 
 
 class TokenMinted(_Entry, tag="token", frozen=True, kw_only=True):
-    """The arbiter minted a token under a grant."""
+    """The arbiter minted a token under a grant; `count`: so many of the same kind in a while."""
 
     grant: str
     client: str
     target: str
     method: str
     path: str
+    count: int = 1
 
 
 class Refused(_Entry, tag="refused", frozen=True, kw_only=True):
@@ -175,6 +176,31 @@ class Access(_Entry, tag="access", frozen=True, kw_only=True):
     label: str = ""
 
 
+class Discrepancy(_Entry, tag="discrepancy", frozen=True, kw_only=True):
+    """What is kept is not what the ledger knows: it was put back, changed, or both.
+
+    `store`: whose records of access, or `ledger` itself. `why`: `fewer` (than were told of),
+    `other` (not those that were told of), `broken` (they do not follow from each other), `behind`
+    (the ledger knows fewer than it was told of). `known`, `found`: records known to the ledger and
+    there; their heads in hex. `detail`: where, if that can be said.
+    """
+
+    store: str
+    why: str
+    known: int
+    found: int
+    known_head: str = ""
+    found_head: str = ""
+    detail: str = ""
+
+
+class Accepted(_Entry, tag="accepted", frozen=True, kw_only=True):
+    """The owner lets a store go on with what is there, although it is not what was known."""
+
+    store: str
+    user: str
+
+
 class Lifecycle(_Entry, tag="lifecycle", frozen=True, kw_only=True):
     """A component or part crashed, was restarted, paused or stopped."""
 
@@ -198,6 +224,8 @@ Event = (
     | Egress
     | StoreHead
     | Access
+    | Discrepancy
+    | Accepted
     | Lifecycle
 )
 
@@ -212,10 +240,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A signed statement of the ledger's state. `head`, `key`, `signature`: base64."""
+    """A signed statement of the ledger's state. `root`, `key`, `signature`: base64."""
 
     size: int
-    head: str
+    root: str
     time: int
     key: str
     signature: str
@@ -226,16 +254,15 @@ ALLOWED: dict[str, frozenset[type]] = {
     "arbiter": frozenset({BoxStarted, Login, Granted, Revoked, TokenMinted, Refused}),
     "export-service": frozenset({ExportIntent, ExportOutcome, Refused}),
     "switchboard": frozenset({Egress}),
-    "store": frozenset({StoreHead, Access, Refused}),
+    "store": frozenset({StoreHead, Access, Refused, Discrepancy}),
+    "ledger": frozenset({StoreHead, Discrepancy, Accepted}),
 }
-"""Which entries each caller may write. A store may only write entries that name itself."""
+"""Which entries each caller may write. A store may only write entries that name itself.
+
+The arbiter and the ledger write within their own process; nobody calls as one of them.
+"""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
     """Hash one stored line. Source: RFC 6962, 2.1."""
     return hashlib.sha256(b"\x00" + leaf).digest()
-
-
-def next_head(head: bytes, leaf: bytes) -> bytes:
-    """The chain's head after `leaf`."""
-    return hashlib.sha256(b"\x01" + head + leaf_hash(leaf)).digest()

@@ -8,9 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from databox.ledger.bundle import Marks, last_line, verify_bundle
+from databox.ledger.bundle import Marks, checkpoint_of, last_line, verify_bundle
 from databox.ledger.signing import Signer
-from databox.wire.ledger import START, Entry, Lifecycle, next_head
+from databox.ledger.tree import Growing
+from databox.wire.ledger import Checkpoint, Entry, Lifecycle, leaf_hash
 
 KEY = bytes(range(32))
 PUBLIC = Ed25519PrivateKey.from_private_bytes(KEY).public_key().public_bytes_raw()
@@ -22,14 +23,14 @@ def leaf(number: int, reason: str = "") -> bytes:
 
 
 def bundle(size: int, signer: Signer | None = None, changed: int = -1) -> list[bytes]:
-    """A sound bundle of `size` entries; entry `changed` says something else, chained anew."""
-    head, marks, lines = START, Marks(), []
+    """A sound bundle of `size` entries; entry `changed` says something else."""
+    tree, marks, lines = Growing(), Marks(), []
     for number in range(size):
         line = leaf(number, "rewritten" if number == changed else "")
-        head = next_head(head, line)
-        marks.add(head)
+        marks.add(leaf_hash(line))
+        tree.add(leaf_hash(line))
         lines.append(line + b"\n")
-    checkpoint = (signer or Signer(KEY)).checkpoint(size, head, 5000)
+    checkpoint = (signer or Signer(KEY)).checkpoint(size, tree.root(), 5000)
     return [*lines, last_line(checkpoint, marks)]
 
 
@@ -84,7 +85,7 @@ def test_entries_after_the_checkpoint_are_refused() -> None:
     assert "follows the checkpoint" in problem([*lines, lines[0]])
 
 
-def test_a_chain_written_anew_does_not_fit_the_signature() -> None:
+def test_entries_written_anew_do_not_fit_the_signature() -> None:
     lines = bundle(5, changed=2)
     assert "entry 2 was changed" in problem([*lines[:-1], bundle(5)[-1]])
     new_marks = msgspec.json.decode(lines[-1])["marks"]
@@ -128,6 +129,33 @@ def test_a_flipped_bit_is_found_wherever_it_is(number: int, data: st.DataObject)
         assert f"entry {number}" in found
 
 
+def before(size: int, changed: int = -1) -> Checkpoint:
+    checkpoint = checkpoint_of(bundle(size, changed=changed)[-1])
+    assert checkpoint is not None
+    return checkpoint
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 5])
+def test_a_bundle_that_begins_with_an_older_one_holds(size: int) -> None:
+    assert verify_bundle(bundle(5), PUBLIC, before(size)).problem == ""
+
+
+def test_a_bundle_that_rewrote_what_was_before_is_named() -> None:
+    found = verify_bundle(bundle(5, changed=1), PUBLIC, before(3)).problem
+    assert found == "the first 3 entries are not those of before: they were rewritten"
+
+
+def test_a_bundle_with_fewer_entries_than_before_is_named() -> None:
+    found = verify_bundle(bundle(3), PUBLIC, before(5)).problem
+    assert found.startswith("it has 3 entries, but had 5 before")
+
+
+def test_an_older_checkpoint_of_another_key_says_nothing() -> None:
+    older = checkpoint_of(bundle(3, Signer(bytes(32)))[-1])
+    found = verify_bundle(bundle(5), PUBLIC, older).problem
+    assert found == "of the older one: the checkpoint is signed by another key than this box's"
+
+
 def _same_checkpoint(line: bytes) -> bool:
     """Base64 has spare bits: some flips leave the same signature or key."""
     try:
@@ -145,7 +173,7 @@ def _meaning(value: object) -> object:
 
 
 @given(st.permutations(range(6)))
-def test_any_reordering_breaks_the_chain(order: list[int]) -> None:
+def test_any_reordering_is_found(order: list[int]) -> None:
     lines = bundle(5)
     assert (problem([lines[number] for number in order]) == "") == (order == [0, 1, 2, 3, 4, 5])
 

@@ -8,8 +8,18 @@ import pytest
 from databox.kit.clock import FixedClock
 from databox.kit.database import open_database, transaction
 from databox.ledger.chain import MAX_LEAF, Ledger, Wanted
-from databox.wire.errors import TooLarge
-from databox.wire.ledger import Access, Consent, Lifecycle, StoreHead
+from databox.ledger.check import verify
+from databox.ledger.known import HOUR
+from databox.wire.errors import NotFound, TooLarge
+from databox.wire.ledger import (
+    Access,
+    Consent,
+    Discrepancy,
+    Event,
+    Lifecycle,
+    StoreHead,
+    Uninstalled,
+)
 
 KEY = bytes(range(32))
 
@@ -48,7 +58,7 @@ def test_an_append_is_undone_with_the_transaction_around_it(
         raise RuntimeError
     ledger.append("manager", [crash(2)])
     assert reasons(ledger) == ["2", "0"]
-    assert ledger.verify().ok
+    assert verify(ledger).ok
 
 
 def test_all_or_none_when_one_is_too_long(ledger: Ledger) -> None:
@@ -83,37 +93,118 @@ def test_filters_narrow_by_component_kind_and_time(connection: apsw.Connection) 
 def test_more_entries_than_one_batch_are_all_found(ledger: Ledger) -> None:
     ledger.append("manager", [crash(number) for number in range(1203)])
     assert len(reasons(ledger)) == 1203
-    assert ledger.verify().size == 1203
+    assert verify(ledger).size == 1203
 
 
-def test_a_drivers_history_has_the_accesses_to_its_store(ledger: Ledger) -> None:
-    access = Access(
+def access() -> Access:
+    return Access(
         store="os-monitor-store", client="graph", user="", source="load", exact="raw",
         operation="read", count=1, items=1, size=10,
     )  # fmt: skip
-    ledger.append("os-monitor-store", [access])
+
+
+def test_a_drivers_history_has_the_accesses_to_its_store(ledger: Ledger) -> None:
+    ledger.append("os-monitor-store", [access()])
     for name in ("os-monitor", "os-monitor-store", "graph"):
-        assert [entry.event for entry in ledger.entries(Wanted(component=name))] == [access]
+        assert [entry.event for entry in ledger.entries(Wanted(component=name))] == [access()]
 
 
 def test_a_batch_that_a_store_sends_again_is_written_once(ledger: Ledger) -> None:
-    head = StoreHead(store="a-store", head="00", records=3)
-    first = ledger.append_from_store("a-store", [head])
+    batch: list[Event] = [access(), StoreHead(store="a-store", head="00", records=3)]
+    assert ledger.append_from_store("a-store", batch) == 0
     ledger.append("manager", [crash(0)])
-    ledger.append_from_store("a-store", [head])
-    assert first == 0
+    ledger.append_from_store("a-store", batch)
     assert ledger.size() == 2
-    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="01", records=4)])
+    ledger.append_from_store(
+        "a-store", [access(), StoreHead(store="a-store", head="01", records=4)]
+    )
     assert ledger.size() == 3
 
 
-def test_the_chain_goes_on_after_opening_again(tmp_path: Path) -> None:
+def heads(ledger: Ledger) -> list[str]:
+    return [
+        entry.event.head
+        for entry in ledger.entries(Wanted(kind="store-head"))
+        if isinstance(entry.event, StoreHead)
+    ]
+
+
+def test_a_head_is_known_at_once_and_a_line_when_a_checkpoint_is_signed(ledger: Ledger) -> None:
+    for number in range(3):
+        told = StoreHead(store="a-store", head=f"{number:02}", records=number)
+        ledger.append_from_store("a-store", [told])
+    known = ledger.known_head("a-store")
+    assert known is not None
+    assert (known.head, known.records) == ("02", 2)
+    assert heads(ledger) == []
+    assert ledger.checkpoint().size == 1
+    assert heads(ledger) == ["02"]
+    assert ledger.checkpoint().size == 1, "a head that has a line gets no other"
+
+
+def test_a_head_does_not_wait_longer_than_an_hour_for_its_line(connection: apsw.Connection) -> None:
+    clock = FixedClock(1000)
+    ledger = Ledger(connection, KEY, clock)
+    for number in range(3):
+        told = StoreHead(store="a-store", head=f"{number:02}", records=number)
+        ledger.append_from_store("a-store", [told])
+        clock.advance(HOUR // 2 + 1)
+    assert heads(ledger) == ["02"]
+
+
+def test_a_store_that_goes_back_is_named_and_what_was_known_stays(ledger: Ledger) -> None:
+    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="05", records=5)])
+    for head, records in (("03", 3), ("06", 5)):
+        ledger.append_from_store(
+            "a-store", [StoreHead(store="a-store", head=head, records=records)]
+        )
+        (alarm,) = ledger.alarms()
+        assert isinstance(alarm.event, Discrepancy)
+        assert (alarm.event.found, alarm.event.found_head) == (records, head)
+    known = ledger.known_head("a-store")
+    assert known is not None
+    assert (known.head, known.records) == ("05", 5)
+
+
+def differs() -> Discrepancy:
+    return Discrepancy(
+        store="a-store", why="fewer", known=5, found=3, known_head="05", found_head="03"
+    )
+
+
+def test_the_same_discrepancy_is_written_once(ledger: Ledger) -> None:
+    for _ in range(3):
+        ledger.append_from_store("a-store", [differs()])
+    assert ledger.size() == 1
+
+
+def test_what_the_owner_accepted_is_what_is_known(ledger: Ledger) -> None:
+    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="05", records=5)])
+    ledger.append_from_store("a-store", [differs()])
+    ledger.accept("a-store", "Ada")
+    known = ledger.known_head("a-store")
+    assert known is not None
+    assert (known.head, known.records) == ("03", 3)
+    assert ledger.alarms() == []
+    with pytest.raises(NotFound):
+        ledger.accept("a-store", "Ada")
+
+
+def test_a_deleted_store_may_begin_anew(ledger: Ledger) -> None:
+    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="05", records=5)])
+    ledger.append("manager", [Uninstalled(component="a", kept=True)])
+    assert ledger.known_head("a-store") is not None
+    ledger.append("manager", [Uninstalled(component="a", kept=False)])
+    assert ledger.known_head("a-store") is None
+
+
+def test_the_tree_goes_on_after_opening_again(tmp_path: Path) -> None:
     path = tmp_path / "again.db"
     for number in range(3):
         connection = open_database(path, KEY)
         ledger = Ledger(connection, KEY, FixedClock())
         ledger.append("manager", [crash(number)])
-        verdict = ledger.verify()
+        verdict = verify(ledger)
         connection.close()
         assert (verdict.ok, verdict.size) == (True, number + 1)
 
@@ -125,7 +216,7 @@ def tampered(connection: apsw.Connection, statement: str) -> str:
     ledger.checkpoint()
     connection.execute("DROP TRIGGER ledger_no_change; DROP TRIGGER ledger_no_removal")
     connection.execute(statement)
-    verdict = ledger.verify()
+    verdict = verify(ledger)
     assert not verdict.ok
     return verdict.problem
 

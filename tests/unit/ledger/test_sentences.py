@@ -8,9 +8,11 @@ import pytest
 from databox.ledger.names import Names
 from databox.ledger.sentences import is_technical, sentence
 from databox.wire.ledger import (
+    Accepted,
     Access,
     BoxStarted,
     Consent,
+    Discrepancy,
     Egress,
     Entry,
     Event,
@@ -43,9 +45,9 @@ PROGRAMMERS = re.compile(
 )
 
 
-def told(event: Event, *, day: str = "", times: int = 1) -> str:
+def told(event: Event, *, day: str = "") -> str:
     entry = Entry(n=1, t=MOMENT, by="x", event=event)
-    return sentence(entry, NAMES, day=day, times=times)
+    return sentence(entry, NAMES, day=day)
 
 
 def access(**more: object) -> Access:
@@ -231,6 +233,33 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
         StoreHead(store=STORE, head="00", records=1),
         "The list of 1 look at the values of This computer was sealed",
     ),
+    (
+        Discrepancy(store=STORE, why="fewer", known=1200, found=1),
+        "An older copy of the values of This computer was put back, or its end was cut off:"
+        " 1 look on record there, 1,200 were known",
+    ),
+    (
+        Discrepancy(store=STORE, why="other", known=5, found=5),
+        "The record of who looked at the values of This computer is another one than was known",
+    ),
+    (
+        Discrepancy(store=STORE, why="broken", known=5, found=5, detail="row 3"),
+        "Somebody changed the record of who looked at the values of This computer: row 3",
+    ),
+    (
+        Discrepancy(store=STORE, why="behind", known=5, found=7),
+        "An older copy of the History was put back, or its end was cut off:"
+        " it knows 5 of the 7 looks on record at the values of This computer",
+    ),
+    (
+        Discrepancy(store="ledger", why="broken", known=5, found=5, detail="entry 3"),
+        "The History was changed by somebody: entry 3",
+    ),
+    (
+        Accepted(store=STORE, user="Ada"),
+        "Ada let the values of This computer go on with what is there",
+    ),
+    (Accepted(store="ledger", user=""), "The owner let the History go on with what is there"),
     (access(items=1, exact="raw"), "Computer graph read 1 value of CPU load"),
     (access(label="", exact="raw"), "Computer graph read 1,440 values of Processor load"),
     (
@@ -282,8 +311,10 @@ def test_sum_of_a_day_names_the_day(event: Event, words: str) -> None:
 
 
 def test_many_passes_are_one_sentence() -> None:
-    minted = TokenMinted(grant="g", client="computer-graph", target=STORE, method="GET", path="/x")
-    assert told(minted, day="today", times=1200) == (
+    minted = TokenMinted(
+        grant="g", client="computer-graph", target=STORE, method="GET", path="/x", count=1200
+    )
+    assert told(minted, day="today") == (
         "Computer graph got 1,200 passes for the values of This computer today"
     )
 

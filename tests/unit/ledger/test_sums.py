@@ -172,20 +172,6 @@ def access_of(times: int) -> Access:
     )  # fmt: skip
 
 
-def test_sums_are_made_again_from_the_lines_of_an_older_file(tmp_path: Path) -> None:
-    with opened(tmp_path) as (ledger, clock, connection):
-        write(ledger, clock, [(HOUR, access()), (2 * HOUR, access()), (26 * HOUR, crash())])
-        before = pages(ledger, Days(zone=0), 10)
-        # As a file of the format before has it.
-        connection.execute(
-            "DROP TABLE ledger_sum; DROP TABLE ledger_series; DROP INDEX ledger_entry_alone;"
-            "UPDATE format SET number = 2 WHERE part = 'ledger'"
-        )
-    with opened(tmp_path) as (ledger, _, _connection):
-        assert pages(ledger, Days(zone=0), 10) == before
-        assert [row.times for row in before] == [1, 2]
-
-
 def test_a_line_that_is_undone_is_in_no_sum(tmp_path: Path) -> None:
     with opened(tmp_path) as (ledger, _, connection):
         ledger.append("a-store", [access()])

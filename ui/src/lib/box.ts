@@ -1,6 +1,6 @@
 /** What can be asked of the box, one line for each endpoint that the dashboard uses. */
 import { Api, BoxError } from './api'
-import { parted } from './chain'
+import { parted } from './check'
 import { Live } from './live'
 import type * as wire from './types'
 
@@ -69,6 +69,11 @@ export const box = {
     }
   },
   checkpoint: () => api.get<wire.Checkpoint>('/api/history/checkpoint'),
+  consistency: (from: number, to: number) =>
+    api.get<wire.Consistency>('/api/history/consistency', { from: `${from}`, to: `${to}` }),
+  reads: (query: Record<string, string>) => api.get<wire.Reads>('/api/history/reads', query),
+  alarms: () => api.get<wire.Alarms>('/api/history/alarms').then((all) => all.alarms),
+  accept: (store: string) => api.post('/api/history/accept', { store }),
 
   parts: () => api.get<wire.BoxReport>('/api/parts'),
 

@@ -64,6 +64,7 @@ export interface Grant {
   kind: string
   source: string
   exact: string
+  fields: string[] | null
   since: number | null
   until: number | null
   destinations: string[]
@@ -108,6 +109,7 @@ export interface SourceRow {
   store_type: string
   actuator: boolean
   driver: string
+  fields: string[]
 }
 
 export interface Sources {
@@ -118,7 +120,8 @@ export interface SourceChoice {
   clientid: string
   store?: string
   source?: string
-  exact?: 'PT1H' | 'PT1M' | 'raw'
+  exact?: '1 km' | '10 km' | '100 km' | '100 m' | 'P1D' | 'PT15M' | 'PT1H' | 'PT1M' | 'raw'
+  fields?: string[] | null
   since?: number | null
   until?: number | null
   act?: boolean
@@ -129,7 +132,7 @@ export interface AskRow {
   type: string
   why: string
   required: boolean
-  exact: ('PT1H' | 'PT1M' | 'raw')[]
+  exact: ('1 km' | '10 km' | '100 km' | '100 m' | 'P1D' | 'PT15M' | 'PT1H' | 'PT1M' | 'raw')[]
   far_back: number | null
   act: boolean
   candidates: SourceRow[]
@@ -316,6 +319,7 @@ export interface TokenMinted {
   target: string
   method: string
   path: string
+  count: number
 }
 
 export interface Refused {
@@ -380,6 +384,23 @@ export interface Access {
   label: string
 }
 
+export interface Discrepancy {
+  type: 'discrepancy'
+  store: string
+  why: string
+  known: number
+  found: number
+  known_head: string
+  found_head: string
+  detail: string
+}
+
+export interface Accepted {
+  type: 'accepted'
+  store: string
+  user: string
+}
+
 export interface Lifecycle {
   type: 'lifecycle'
   component: string
@@ -391,7 +412,7 @@ export interface Entry {
   n: number
   t: number
   by: string
-  event: BoxStarted | Login | Installed | Uninstalled | Consent | Granted | Revoked | TokenMinted | Refused | ExportIntent | ExportOutcome | Egress | StoreHead | Access | Lifecycle
+  event: BoxStarted | Login | Installed | Uninstalled | Consent | Granted | Revoked | TokenMinted | Refused | ExportIntent | ExportOutcome | Egress | StoreHead | Access | Discrepancy | Accepted | Lifecycle
 }
 
 export interface HistoryRow {
@@ -407,7 +428,7 @@ export interface History {
 
 export interface Checkpoint {
   size: number
-  head: string
+  root: string
   time: number
   key: string
   signature: string
@@ -418,6 +439,30 @@ export interface Verdict {
   size: number
   checkpoint: Checkpoint | null
   problem: string
+}
+
+export interface Consistency {
+  old: number
+  size: number
+  path: string[]
+}
+
+export interface ReadsRow {
+  access: Access
+  first: number
+  last: number
+  sentence: string
+}
+
+export interface Reads {
+  rows: ReadsRow[]
+  since: number | null
+  until: number | null
+  more: boolean
+}
+
+export interface Alarms {
+  alarms: HistoryRow[]
 }
 
 export interface ExportItem {

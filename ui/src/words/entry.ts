@@ -78,9 +78,4 @@ export const entry = {
     wrong: 'That is not the recovery code. Capital letters and dashes do not matter.',
     back: 'Back to signing in',
   },
-  rolledBack: {
-    title: 'Part of your History is missing or was changed',
-    means: 'This browser remembers a signed state that the box no longer has. Somebody changed it, or an older copy was put back.',
-    todo: 'If you did not restore a backup, stop the box and look at who can reach this computer.',
-  },
 } as const

@@ -129,16 +129,18 @@ export const history = {
   number: (n: number) => `Line ${n}`,
   proof: 'Has anybody changed it?',
   proofText:
-    'Your browser takes the whole History and computes the chain itself, line by line, and compares it with what it remembered when you last signed in.',
-  check: 'Check now',
+    'Each time you open this page your browser has the box prove that nothing was changed since the last time. It can also take every line and compute the whole seal itself.',
+  since: (when: string, lines: number) =>
+    `Checked: nothing was changed since ${when}. ${lines.toLocaleString()} lines are sealed.`,
+  check: 'Check every line now',
   checking: (done: number) => `Computing … ${done} lines`,
   good: 'Nobody changed it.',
   goodMeans: (size: number, when: string) =>
-    `${size} lines, each sealed to the one before it. The seal of ${when} is signed by your box.`,
+    `${size} lines, all under one seal. The seal of ${when} is signed by your box.`,
   goodSince: (size: number, when: string) =>
     `It still contains the ${size} lines that this browser remembered on ${when}.`,
   first: 'This browser remembers this state from now on and will compare next time.',
-  unsigned: 'Your browser cannot check the signature itself; the chain it could.',
+  unsigned: 'Your browser cannot check the signature itself; all else it could.',
   bad: 'It was changed.',
   badMeans: 'Do not rely on it. Keep a copy of it and look at who can reach this computer.',
   problems: {
@@ -146,7 +148,7 @@ export const history = {
     'not-readable': 'A line cannot be read.',
     'order': 'A line is missing or stands in the wrong place.',
     'size': 'The seal speaks of another number of lines.',
-    'head': 'The lines do not add up to the seal.',
+    'content': 'The lines do not add up to the seal.',
     'signature': 'The signature of the seal is not right.',
     'key': 'It is signed by another key than before.',
     'shorter': 'It has fewer lines than this browser remembers.',

@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:cryp
 
 import { expect, test } from 'vitest'
 
-import { judge, parted, verify } from '../src/lib/chain'
+import { judge, parted, verify } from '../src/lib/check'
 import { utf8 } from '../src/lib/proof'
 import type { Checkpoint } from '../src/lib/types'
 
@@ -14,19 +14,46 @@ function digest(first: number, ...parts: Uint8Array[]): Buffer {
   return parts.reduce((hash, part) => hash.update(part), createHash('sha256').update(Buffer.of(first))).digest()
 }
 
-function heads(lines: readonly string[]): Buffer[] {
-  let head: Buffer = Buffer.alloc(32)
-  return lines.map((line) => (head = digest(1, head, digest(0, Buffer.from(line)))))
+function leaves(lines: readonly string[]): Buffer[] {
+  return lines.map((line) => digest(0, Buffer.from(line)))
+}
+
+/** As the definition in RFC 6962, 2.1 reads. */
+function root(leaves: readonly Buffer[]): Buffer {
+  if (!leaves.length) return createHash('sha256').digest()
+  if (leaves.length === 1) return leaves[0]!
+  const k = left(leaves.length)
+  return digest(1, root(leaves.slice(0, k)), root(leaves.slice(k)))
+}
+
+/** As the definition in RFC 6962, 2.1.2 reads. */
+function proof(m: number, leaves: readonly Buffer[], whole = true): Buffer[] {
+  if (m === leaves.length) return whole ? [] : [root(leaves)]
+  const k = left(leaves.length)
+  if (m <= k) return [...proof(m, leaves.slice(0, k), whole), root(leaves.slice(k))]
+  return [...proof(m - k, leaves.slice(k), false), root(leaves.slice(0, k))]
+}
+
+function left(size: number): number {
+  let k = 1
+  while (k * 2 < size) k *= 2
+  return k
+}
+
+function path(m: number, lines: readonly string[]): string[] {
+  return proof(m, leaves(lines)).map((hash) => hash.toString('base64'))
 }
 
 function checkpoint(lines: readonly string[], keys: { publicKey: KeyObject; privateKey: KeyObject } = pair): Checkpoint {
-  const head = (heads(lines).at(-1) ?? Buffer.alloc(32)).toString('base64')
-  const text = `databox ledger v1\n${lines.length}\n${head}\n99\n`
+  const top = root(leaves(lines)).toString('base64')
+  const raw = keys.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+  const name = createHash('sha256').update(raw).digest('hex').slice(0, 16)
+  const text = `databox/${name}\n${lines.length}\n${top}\ntime 99\n`
   return {
     size: lines.length,
-    head,
+    root: top,
     time: 99,
-    key: keys.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64'),
+    key: raw.toString('base64'),
     signature: sign(null, Buffer.from(text), keys.privateKey).toString('base64'),
   }
 }
@@ -36,7 +63,7 @@ function bundle(lines: readonly string[], last: object = checkpoint(lines)) {
 }
 
 function marked(lines: readonly string[], original: readonly string[]) {
-  const marks = Buffer.concat(heads(original).map((head) => head.subarray(0, 4))).toString('base64')
+  const marks = Buffer.concat(leaves(original).map((leaf) => leaf.subarray(0, 4))).toString('base64')
   return bundle(lines, { ...checkpoint(original), marks })
 }
 
@@ -62,12 +89,12 @@ test('a page says where the next begins, and the last does not', () => {
 
 test('a changed letter is found', async () => {
   const changed = LINES.with(2, LINES[2]!.replace('"c"', '"x"'))
-  expect(await verify(bundle(changed, checkpoint(LINES)), null)).toMatchObject({ ok: false, problem: 'head' })
+  expect(await verify(bundle(changed, checkpoint(LINES)), null)).toMatchObject({ ok: false, problem: 'content' })
 })
 
 test('the changed line is named where the bundle marks each line', async () => {
   const changed = LINES.with(2, LINES[2]!.replace('"c"', '"x"'))
-  expect(await verify(marked(changed, LINES), null)).toMatchObject({ problem: 'head', line: 2 })
+  expect(await verify(marked(changed, LINES), null)).toMatchObject({ problem: 'content', line: 2 })
 })
 
 test('a removed line is named', async () => {
@@ -112,7 +139,26 @@ test('an older copy put back is found', async () => {
   expect(await judge(checkpoint(LINES.slice(0, 2)), checkpoint(LINES))).toMatchObject({ problem: 'shorter' })
 })
 
-test('a History of the same length with another head is found', async () => {
+test('a proof that nothing was changed holds, for every two lengths', async () => {
+  const many = Array.from({ length: 20 }, (_, n) => JSON.stringify({ n, t: n }))
+  for (let now = 0; now <= many.length; now += 1) {
+    const grown = many.slice(0, now)
+    for (let old = 1; old <= now; old += 1) {
+      const verdict = await judge(checkpoint(grown), checkpoint(many.slice(0, old)), path(old, grown))
+      expect(verdict).toMatchObject({ ok: true, signed: true })
+    }
+  }
+})
+
+test('no proof joins what is remembered to a History that was rewritten', async () => {
+  const rewritten = LINES.with(0, JSON.stringify({ n: 0, t: 1, by: 'test', event: 'other' }))
+  for (const told of [path(2, rewritten), path(2, LINES), [], ['AAAA']]) {
+    const verdict = await judge(checkpoint(rewritten), checkpoint(LINES.slice(0, 2)), told)
+    expect(verdict).toMatchObject({ ok: false, problem: 'rewritten' })
+  }
+})
+
+test('a History of the same length with another root is found', async () => {
   const other = LINES.with(3, JSON.stringify({ n: 3, event: 'x' }))
   expect(await judge(checkpoint(other), checkpoint(LINES))).toMatchObject({ problem: 'rewritten' })
 })
