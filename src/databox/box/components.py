@@ -62,8 +62,8 @@ class Components:
                 await pieces.parts.keeper(store).awake(WAKE_SECONDS)
             case control.ForgetStore(store=store):
                 await pieces.stores.forget(store)
-            case control.RestartStore(store=store):
-                await pieces.stores.restart(store)
+            case control.RestartTarget(target=target):
+                await self._restart(target)
             case control.EnsurePair(caller=caller, callee=callee):
                 await self._ensure_pair(caller, callee)
             case control.DropPair(caller=caller, callee=callee):
@@ -104,6 +104,12 @@ class Components:
         """Tell the switchboard where exports may go; it forgets when it starts anew."""
         allow = control.Allow(caller=EXPORT, places=self._places)
         self._pieces.parts.send(SWITCHBOARD, allow)
+
+    async def _restart(self, target: str) -> None:
+        if target == EXPORT:
+            await self._pieces.parts.restart(EXPORT)
+        else:
+            await self._pieces.stores.restart(target)
 
     async def _ensure_pair(self, caller: str, callee: str) -> None:
         check_pair(caller, callee, self._pieces.stores.names)

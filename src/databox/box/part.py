@@ -122,6 +122,10 @@ class Part:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
+    async def wait_over(self) -> None:
+        """Wait until it has ended."""
+        await self._over.wait()
+
     def _received(self, packet: bytes) -> None:
         try:
             message = msgspec.json.decode(packet, type=FromPart)

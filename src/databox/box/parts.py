@@ -123,6 +123,12 @@ class Parts:
         if part := self._running.get(name):
             part.kill()
 
+    async def restart(self, name: str) -> None:
+        """End a part's process now; this comes back once it is gone."""
+        if part := self._running.get(name):
+            part.kill()
+            await part.wait_over()
+
     async def remove(self, name: str) -> None:
         """End a part and forget it."""
         if keeper := self._keepers.get(name):

@@ -21,7 +21,7 @@ _GATEWAY = (
 _MANAGER = (
     control.EnsureStore,
     control.ForgetStore,
-    control.RestartStore,
+    control.RestartTarget,
     control.EnsurePair,
     control.DropPair,
     control.AllowExports,

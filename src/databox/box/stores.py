@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from databox.box.home import Home
 from databox.box.keys import Keyring
-from databox.box.lifecycle import STORE, Event, State
+from databox.box.lifecycle import STORE, Event
 from databox.box.part import PartSpec
 from databox.box.parts import Parts
 from databox.box.permitted import STORE_CALLERS, STORE_CALLS, check_store
@@ -102,10 +102,7 @@ class Stores:
             NotFound: there is no such store.
         """
         self._check(name)
-        keeper = self._parts.keeper(name)
-        if keeper.state is not State.ASLEEP:
-            self._parts.kill(name)
-            await keeper.until(State.WAITING, State.ASLEEP, State.STOPPED)
+        await self._parts.restart(name)
 
     def _check(self, name: str) -> None:
         if name not in self._names:

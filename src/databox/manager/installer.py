@@ -8,7 +8,8 @@ remembered as whole. What is found not whole at the next start is taken back.
 import asyncio
 import base64
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from databox.manager.environment import environment, timezone_of
 from databox.manager.peers import Peers, end_all
 from databox.manager.sources import SourceBook
 from databox.manager.state import Installed, State
+from databox.manager.stops import Permission, Stops, covers, without
 from databox.wire import api, control, ledger
 from databox.wire.errors import BadRequest, Conflict
 from databox.wire.manifest import Manifest, Package
@@ -33,9 +35,11 @@ LOCALTIME = Path("/etc/localtime")
 Unpack = Callable[[Package], Awaitable[None]]
 """Sees that a package lies where instances can read it."""
 
+_Shape = tuple[str, str, str, tuple[str, ...], tuple[str, ...]]
+
 
 class Installer:
-    """Carries out what the plan decides. One change at a time."""
+    """Carries out what the plan decides. One change at a time; only stopping waits for none."""
 
     def __init__(
         self, state: State, box: Control, peers: Peers, sources: SourceBook, clock: Clock
@@ -47,6 +51,7 @@ class Installer:
         self._clock = clock
         self._timezone = timezone_of(LOCALTIME.read_bytes() if LOCALTIME.exists() else b"")
         self._turn = asyncio.Lock()
+        self._stops = Stops()
 
     async def install(
         self, package: Package, request: api.InstallRequest, user: str, unpack: Unpack
@@ -57,7 +62,7 @@ class Installer:
             Conflict: something with this name is installed, or left data for its like alone.
             BadRequest: the choices do not fit the manifest.
         """
-        async with self._turn:
+        async with self._in_turn():
             manifest = package.manifest
             if self._state.find(manifest.name):
                 raise Conflict(
@@ -99,7 +104,7 @@ class Installer:
             NotFound: nothing with this name is installed.
             BadRequest: the choices do not fit the manifest.
         """
-        async with self._turn:
+        async with self._in_turn():
             installed = self._state.get(name)
             now = self._clock.now()
             rows = await self._sources.rows()
@@ -115,11 +120,9 @@ class Installer:
             kept, over = _difference(present, wanted)
             await self._end(over)
             self._state.put(changed)
-            for request_ in wanted:
-                if _shape(request_) not in kept:
-                    await self._peers.grant(request_)
-            await self._pairs(name, wanted)
-            await self._start(changed, wanted)
+            held = tuple([each for each in wanted if await self._hold(each, kept)])
+            await self._pairs(name, held)
+            await self._start(changed, held)
             return changed
 
     async def stop_access(self, request: api.StopAccessRequest) -> api.StopAccessReply:
@@ -135,12 +138,14 @@ class Installer:
                 found="nothing",
                 remedy="Name a grant, a component or a source",
             )
-        async with self._turn:
-            over = [g for g in await self._peers.grants() if _named(g, request)]
-            took = await self._end(over)
-            for grant in over:
-                self._without(grant)
-            return api.StopAccessReply(ended=len(over), took_ms=took)
+        # First: from now on no change makes such a grant.
+        self._stops.ask(request)
+        over = [g for g in await self._peers.grants() if covers(request, g)]
+        self._stops.ended(over)
+        took = await self._end(over)
+        for grant in over:
+            self._without(grant)
+        return api.StopAccessReply(ended=len(over), took_ms=took)
 
     async def uninstall(self, name: str, *, keep: bool) -> None:
         """Remove a component: its access first, then the process, then what it stored.
@@ -148,7 +153,7 @@ class Installer:
         Raises:
             NotFound: nothing with this name is installed.
         """
-        async with self._turn:
+        async with self._in_turn():
             installed = self._state.get(name)
             await self._peers.record(ledger.Uninstalled(component=name, kept=keep))
             if keep and installed.manifest.databox_type == "driver":
@@ -161,7 +166,7 @@ class Installer:
         Raises:
             NotFound: nothing with this name is installed.
         """
-        async with self._turn:
+        async with self._in_turn():
             installed = self._state.get(name)
             # The box leaves alone what runs just so already, for a manager that itself restarts.
             await self._box.ask(control.StopInstance(id=0, name=name))
@@ -169,7 +174,7 @@ class Installer:
 
     async def reconcile(self) -> None:
         """After a start: take back what is half installed, and run everything else."""
-        async with self._turn:
+        async with self._in_turn():
             for installed in self._state.all():
                 if not installed.whole:
                     await self._take_back(installed)
@@ -193,10 +198,35 @@ class Installer:
         await self._peers.know(manifest.name, manifest.databox_type, installed.arbiter_key)
         if manifest.databox_type == "driver":
             await self._store(manifest.name)
-        for request in wanted:
-            await self._peers.grant(request)
-        await self._pairs(manifest.name, wanted)
-        await self._start(installed, wanted)
+        held = tuple([each for each in wanted if await self._hold(each)])
+        await self._pairs(manifest.name, held)
+        await self._start(installed, held)
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """One change at a time. What the owner stops meanwhile is out of the agreement after it."""
+        async with self._turn:
+            self._stops.begin()
+            try:
+                yield
+            finally:
+                for each in self._stops.over:
+                    self._without(each)
+
+    async def _hold(self, wanted: api.GrantRequest, kept: Set[_Shape] = frozenset()) -> bool:
+        """Make a grant that is not there yet, unless the owner has stopped just that meanwhile.
+
+        Whether it holds. `kept`: the shapes of those that are there.
+        """
+        if self._stops.forbids(wanted):
+            return False
+        if _shape(wanted) in kept:
+            return True
+        grant = await self._peers.grant(wanted)
+        if self._stops.forbids(grant):
+            await self._end([grant])
+            return False
+        return True
 
     async def _store(self, driver: str) -> None:
         """Make a driver's store, and let the manager see its catalogue and the owner its data."""
@@ -246,31 +276,23 @@ class Installer:
     async def _end(self, grants: Sequence[api.Grant]) -> int:
         """End grants everywhere; pairs that no grant needs any more go too."""
         silent, took = await end_all(self._peers, grants)
-        left = {(g.client, g.target) for g in await self._exports_allowed()}
-        for client, target in {(g.client, g.target) for g in grants} - left:
-            await self._box.ask(control.DropPair(id=0, caller=client, callee=target))
-        for target in silent:
-            if target != plan.EXPORT_SERVICE:
-                await self._box.ask(control.RestartStore(id=0, store=target))
+        # At once: whoever hangs could wake with an answer half sent.
+        restarts = [self._box.ask(control.RestartTarget(id=0, target=each)) for each in silent]
+        await asyncio.gather(self._drop_pairs(grants), *restarts)
         return took
 
-    def _without(self, grant: api.Grant) -> None:
-        """Take an ended grant out of the component's choices."""
-        installed = self._state.find(grant.client)
-        if installed is None:
-            return
-        choices = installed.choices
-        if grant.kind == "export":
-            choices = msgspec.structs.replace(choices, exports=())
-        else:
-            left = tuple(
-                choice
-                for choice in choices.sources
-                if (choice.store, choice.source) != (grant.target, grant.source)
-            )
-            choices = msgspec.structs.replace(choices, sources=left)
-        sla = msgspec.structs.replace(installed.sla, choices=choices)
-        self._state.put(replace(installed, sla=sla))
+    async def _drop_pairs(self, ended: Sequence[api.Grant]) -> None:
+        left = {(g.client, g.target) for g in await self._exports_allowed()}
+        for client, target in {(g.client, g.target) for g in ended} - left:
+            await self._box.ask(control.DropPair(id=0, caller=client, callee=target))
+
+    def _without(self, over: Permission) -> None:
+        """Take an ended permission out of the component's choices."""
+        installed = self._state.find(over.client)
+        if installed is not None:
+            choices = without(installed.choices, over)
+            sla = msgspec.structs.replace(installed.sla, choices=choices)
+            self._state.put(replace(installed, sla=sla))
 
     async def _take_back(self, installed: Installed) -> None:
         # What an earlier driver left is not this one's to delete.
@@ -343,9 +365,6 @@ def _consent(sla: Sla, user: str) -> ledger.Consent:
     )
 
 
-_Shape = tuple[str, str, str, tuple[str, ...], tuple[str, ...]]
-
-
 def _shape(grant: api.Grant | api.GrantRequest) -> _Shape:
     """What makes two grants the same."""
     return (grant.target, grant.kind, grant.source, grant.caveats, grant.destinations)
@@ -374,16 +393,3 @@ def _as_request(grant: api.Grant) -> api.GrantRequest:
         destinations=grant.destinations,
         label=grant.label,
     )
-
-
-def _named(grant: api.Grant, request: api.StopAccessRequest) -> bool:
-    """Whether the request names this grant; a driver's own store and our parts are never meant."""
-    if grant.kind in ("own", "part"):
-        return False
-    if request.grant:
-        return grant.id == request.grant
-    if request.component and grant.client != request.component:
-        return False
-    if request.store and grant.target != request.store:
-        return False
-    return not request.source or grant.source == request.source

@@ -188,11 +188,14 @@ class ForgetStore(_Message, tag="forget-store", frozen=True, kw_only=True):
     store: str
 
 
-class RestartStore(_Message, tag="restart-store", frozen=True, kw_only=True):
-    """Kill a store that did not confirm a revocation in time; back up, it reads the epoch."""
+class RestartTarget(_Message, tag="restart-target", frozen=True, kw_only=True):
+    """Kill a store, or the export service, that did not confirm a revocation in time.
+
+    It comes up again and reads the epoch before its first answer.
+    """
 
     id: int
-    store: str
+    target: str
 
 
 class EnsurePair(_Message, tag="ensure-pair", frozen=True, kw_only=True):
@@ -297,7 +300,7 @@ FromManager = (
     FromAny
     | EnsureStore
     | ForgetStore
-    | RestartStore
+    | RestartTarget
     | EnsurePair
     | DropPair
     | AllowExports
