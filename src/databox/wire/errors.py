@@ -100,9 +100,29 @@ class Unavailable(DataboxError):
     code = "unavailable"
 
 
+class TooOften(Denied):
+    """More requests than a permission allows in a stretch of time. `wait`: seconds."""
+
+    status = 429
+    code = "rate"
+
+    def __init__(self, message: str, *, wait: int = 1, **words: str | None) -> None:
+        super().__init__(message, **words)
+        self.wait = wait
+
+
 _BY_STATUS: dict[int, type[DataboxError]] = {
     error.status: error
-    for error in (BadRequest, Denied, Unauthenticated, NotFound, Conflict, TooLarge, Unavailable)
+    for error in (
+        BadRequest,
+        Denied,
+        Unauthenticated,
+        NotFound,
+        Conflict,
+        TooLarge,
+        TooOften,
+        Unavailable,
+    )
 }
 
 
