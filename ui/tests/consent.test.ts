@@ -7,7 +7,7 @@ const DAY = 86_400_000
 const NOW = 1_800_000_000_000
 const row = (id: string): SourceRow => ({
   store: 'clock-store', id, type: 'tick', description: `Ticks of ${id}`, unit: '', vendor: '',
-  store_type: '', actuator: false, driver: 'clock',
+  store_type: '', actuator: false, driver: 'clock', fields: [],
 })
 const ask = (more: Partial<AskRow> = {}): AskRow => ({
   clientid: 'TICK', type: 'tick', why: 'to count', required: true, exact: ['raw', 'PT1M'], far_back: 1,
@@ -42,8 +42,23 @@ test('no destination is allowed beforehand', () => {
 test('what is granted ends after thirty days unless the owner says otherwise', () => {
   expect(choices(screen(), firstAnswers(screen()), NOW).sources?.[0]).toEqual({
     clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'raw',
-    since: NOW - DAY, until: NOW + 30 * DAY, act: false,
+    fields: null, since: NOW - DAY, until: NOW + 30 * DAY, act: false,
   })
+})
+
+test('parts of a value that are not ticked stay hidden, and are left out of the sentence', () => {
+  const walk = screen({ asks: [ask({ candidates: [{ ...row('wall'), fields: ['lat', 'lon', 'name'] }] })] })
+  const answers = firstAnswers(walk)
+  answers.asks[0]!.without = ['name']
+  const agreed = choices(walk, answers, NOW)
+  expect(agreed.sources?.[0]?.fields).toEqual(['lat', 'lon'])
+  expect(agreement(walk, answers, agreed)).toContain('Every value, only lat, lon')
+})
+
+test('parts that were hidden before stay hidden', () => {
+  const candidates = [{ ...row('wall'), fields: ['lat', 'lon', 'name'] }]
+  const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', fields: ['lat'] }
+  expect(firstAnswers(screen({ asks: [ask({ candidates, current })] })).asks[0]?.without).toEqual(['lon', 'name'])
 })
 
 test('picking nothing grants nothing', () => {
@@ -62,7 +77,7 @@ test('an app that asks for nothing old is offered nothing old', () => {
 })
 
 test('changing an app keeps what was agreed, also its end', () => {
-  const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'PT1M' as const, since: 5, until: 9, act: false }
+  const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', exact: 'PT1M' as const, fields: null, since: 5, until: 9, act: false }
   const sending = { url: 'https://a.test/x', allowed: true, until: 11 }
   const exports = [{ ...screen().exports[0]!, current: sending }]
   const installed = screen({ installed: true, asks: [ask({ current })], exports })

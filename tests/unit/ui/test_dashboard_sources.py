@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from databox.wire import exactness
+
 ROOT = Path(__file__).parents[3]
 UI = ROOT / "ui"
 WEB = ROOT / "src/databox/gateway/web"
@@ -48,3 +50,10 @@ def test_page_has_no_script_or_style_of_its_own() -> None:
 @pytest.mark.parametrize("file", sorted(WEB.glob("assets/*")), ids=lambda file: file.suffix)
 def test_name_of_a_file_changes_with_its_content(file: Path) -> None:
     assert re.fullmatch(r"[a-z]+-[A-Za-z0-9_-]{8}\.(js|css)", file.name)
+
+
+def test_how_exact_is_said_in_the_words_of_the_one_table() -> None:
+    text = (UI / "src/words/common.ts").read_text().partition("export const exactness")[2]
+    table = text.partition("\n}")[0]
+    said = dict(re.findall(r"^  '?([\w ]+?)'?: \{ name: '([^']+)'", table, re.M))
+    assert {name: words[0].lower() + words[1:] for name, words in said.items()} == exactness.WORDS

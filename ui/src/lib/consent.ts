@@ -20,6 +20,8 @@ export interface Answer {
   clientid: string
   picked: number
   exact: string
+  /** Parts of each value that stay hidden. */
+  without: string[]
   /** Days of history. */
   farBack: Days
   act: boolean
@@ -57,16 +59,20 @@ function firstAnswer(ask: AskRow, installed: boolean): Answer {
     clientid: ask.clientid,
     picked: only ? 0 : -1,
     exact: ask.exact[0] ?? 'raw',
+    without: [],
     farBack: farBackSteps(ask)[0] ?? 0,
     act: false,
   }
 }
 
 function answerNow(ask: AskRow, now: SourceChoice): Answer {
+  const picked = ask.candidates.findIndex((row) => row.store === now.store && row.id === now.source)
+  const { fields } = now
   return {
     clientid: ask.clientid,
-    picked: ask.candidates.findIndex((row) => row.store === now.store && row.id === now.source),
+    picked,
     exact: now.exact ?? 'raw',
+    without: fields ? (ask.candidates[picked]?.fields ?? []).filter((name) => !fields.includes(name)) : [],
     farBack: KEEP,
     act: now.act ?? false,
     now,
@@ -88,6 +94,12 @@ export function pickedSource(ask: AskRow, answer: Answer): SourceRow | undefined
   return ask.candidates[answer.picked]
 }
 
+/** The parts that are shown of a source's values; null for all, also those that nobody has named. */
+export function shownFields(source: SourceRow, answer: Answer): string[] | null {
+  const shown = source.fields.filter((name) => !answer.without.includes(name))
+  return shown.length === source.fields.length ? null : shown
+}
+
 /** Needed asks that are still without a source. */
 export function lacking(screen: ConsentScreen, answers: Answers): AskRow[] {
   return screen.asks.filter((ask, index) => ask.required && (answers.asks[index]?.picked ?? -1) < 0)
@@ -106,6 +118,7 @@ export function choices(screen: ConsentScreen, answers: Answers, now: number): C
           store: source.store,
           source: source.id,
           exact: answer.exact,
+          fields: shownFields(source, answer),
           since: sinceOf(answer, now),
           until: untilOf(answers, now, answer.now?.until),
           act: answer.act,
@@ -150,7 +163,7 @@ export function agreement(screen: ConsentScreen, answers: Answers, agreed: Choic
       lines.push(told.refused(askName(ask)))
       return
     }
-    const exact = words.exactness[choice.exact ?? 'raw']?.name ?? choice.exact ?? ''
+    const exact = exactText(choice.exact ?? 'raw', choice.fields)
     lines.push(
       told.source(ask.why, sourceName(source), exact, sinceText(choice.since), untilText(choice.until)),
     )
@@ -161,6 +174,12 @@ export function agreement(screen: ConsentScreen, answers: Answers, agreed: Choic
   }
   if (screen.outside.length) lines.push(told.outside(screen.outside.join(', ')))
   return lines.join('\n')
+}
+
+/** How exact, with the parts that are shown where these are not all. */
+export function exactText(exact: string, fields: readonly string[] | null | undefined): string {
+  const name = words.exactness[exact]?.name ?? exact
+  return fields ? words.consent.only(name, fields.join(', ')) : name
 }
 
 function sinceText(since: number | null | undefined): string {

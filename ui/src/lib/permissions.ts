@@ -1,5 +1,6 @@
 /** Grants as the owner reads them: who sees what, how exactly, until when, and where it goes. */
 import { words } from '../words'
+import { exactText } from './consent'
 import { date, hostOf } from './format'
 import { driverOf, inSentence, readable, sourceName, type Titles } from './names'
 import type { Grant, SourceRow } from './types'
@@ -51,7 +52,7 @@ function permission(grant: Grant, sources: readonly SourceRow[], names: Titles):
     source,
     places,
     sentence: sentence(grant.kind, app, source, places),
-    exact: grant.kind === 'source' ? (words.exactness[grant.exact]?.name ?? grant.exact) : '',
+    exact: grant.kind === 'source' ? exactText(grant.exact, grant.fields) : '',
     until: grant.until === null ? words.who.untilStopped : words.who.untilOn(date(grant.until)),
     used: grant.last_used !== null,
   }

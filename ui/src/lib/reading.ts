@@ -34,7 +34,7 @@ export interface Window {
   high: number
 }
 
-const WIDTH: Record<string, number> = { PT1M: 60_000, PT1H: 3_600_000 }
+const WIDTH: Record<string, number> = { PT1M: 60_000, PT15M: 900_000, PT1H: 3_600_000 }
 
 /** The last window that is over, aligned to the clock, as the box itself would tell it. */
 export function lastWindow(all: readonly Reading[], exact: string, now: number): Window | null {

@@ -49,7 +49,13 @@ export const common = {
 export const exactness: Record<string, { name: string; means: string }> = {
   raw: { name: 'Every value', means: 'each one, as it comes' },
   PT1M: { name: 'Each minute', means: 'average, lowest and highest of a whole minute' },
+  PT15M: { name: 'Each quarter of an hour', means: 'average, lowest and highest of it' },
   PT1H: { name: 'Each hour', means: 'average, lowest and highest of a whole hour' },
+  P1D: { name: 'Each day', means: 'average, lowest and highest of a whole day' },
+  '100 m': { name: 'To 100 m', means: 'the middle of an area at least that wide, and nothing else' },
+  '1 km': { name: 'To 1 km', means: 'the middle of an area at least that wide, and nothing else' },
+  '10 km': { name: 'To 10 km', means: 'the middle of an area at least that wide, and nothing else' },
+  '100 km': { name: 'To 100 km', means: 'the middle of an area at least that wide, and nothing else' },
 }
 
 export const errors = {
