@@ -59,7 +59,15 @@ def chosen(path: str, *held: Permission, grant: str = "") -> str | None:
 
 
 CAVEATS = st.sampled_from(
-    ["granularity >= PT1M", "granularity >= PT1H", "startTimestamp >= 5", f"time < {NOW + 9}"]
+    [
+        "granularity >= PT1M",
+        "granularity >= PT1H",
+        "precision >= 1 km",
+        'fields = ["lat","lon"]',
+        "rate <= 60/PT1M",
+        "startTimestamp >= 5",
+        f"time < {NOW + 9}",
+    ]
 )
 PERMISSIONS = st.lists(
     st.builds(
@@ -265,6 +273,65 @@ SOURCE = api.GrantRequest(
 
 def test_a_grant_whose_words_say_what_its_caveats_do_can_be_kept() -> None:
     policy.check_grant(SOURCE)
+
+
+PLACE = api.GrantRequest(
+    client="graph",
+    target="walk-store",
+    kind="source",
+    routes=(api.Route(method="GET", path="/walk/*"),),
+    caveats=('datasources = ["walk"]', "precision >= 1 km", 'fields = ["lat","lon"]'),
+    source="walk",
+    exact="1 km",
+    fields=("lat", "lon"),
+)
+
+
+def test_a_grant_of_coarse_places_and_some_members_can_be_kept() -> None:
+    policy.check_grant(PLACE)
+    slow = (*PLACE.caveats, "rate <= 60/PT1M")
+    policy.check_grant(msgspec.structs.replace(PLACE, caveats=slow))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("exact", "100 m"),
+        ("exact", "raw"),
+        ("exact", "PT1M"),
+        ("exact", "a little"),
+        ("fields", ("lat",)),
+        ("fields", None),
+        ("fields", ()),
+        ("fields", ("",)),
+        ("caveats", PLACE.caveats[:2]),
+        ("caveats", (*PLACE.caveats, "granularity >= PT1H")),
+    ],
+)
+def test_words_about_places_and_members_are_held_against_the_caveats(
+    field: str, value: object
+) -> None:
+    with pytest.raises(BadRequest):
+        policy.check_grant(msgspec.structs.replace(PLACE, **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("finer", "coarser"),
+    [
+        ((), ("precision >= 100 m",)),
+        (("precision >= 100 m",), ("precision >= 1 km",)),
+        ((), ('fields = ["lat"]',)),
+        (('fields = ["lat","lon"]',), ('fields = ["lat"]',)),
+        ((), ("rate <= 60/PT1M",)),
+        (("rate <= 60/PT1M",), ("rate <= 60/PT1H",)),
+        (("granularity >= PT15M",), ("granularity >= P1D",)),
+    ],
+)
+def test_the_less_restrictive_of_two_caveats_is_taken(
+    finer: tuple[str, ...], coarser: tuple[str, ...]
+) -> None:
+    narrow = permission(2, "/load/*", caveats=coarser)
+    assert chosen("/load/ts", permission(1, "/load/*", caveats=finer), narrow) == "g1"
 
 
 @pytest.mark.parametrize(
