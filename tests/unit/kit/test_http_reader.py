@@ -353,11 +353,42 @@ def test_known_bytes_inside_a_body_are_that_body():
     ]
 
 
-@given(st.lists(st.sampled_from([GET, GET[:-2], GET[-2:], b"G", GET[1:], b"\r\n"]), max_size=8))
+POST = b"POST /a HTTP/1.1\r\n%bContent-Length: 4\r\n\r\n" % HOST
+
+
+def test_a_known_head_with_another_body_is_another_request():
+    log = Log().feed(POST + b"1234", POST + b"5678", POST + b"\r\n\r\n", POST + b"9abc")
+    assert [body for _, _, body, _ in log.seen] == [b"1234", b"5678", b"\r\n\r\n", b"9abc"]
+    assert len(log.reader._known) == 1
+    assert log.status == 0
+
+
+def test_a_known_head_with_too_large_a_body_is_refused():
+    log = Log().feed(POST + b"1234")
+    log.reader._on_head = lambda _: 3
+    assert log.feed(POST + b"1234").status == 413
+
+
+KNOWN = (GET, POST + b"1234")
+PIECES = [
+    *(GET, GET[:-2], GET[-2:], b"G", GET[1:], b"\r\n"),
+    *(
+        POST,
+        POST + b"1234",
+        POST + b"5678",
+        POST + b"12",
+        b"34",
+        POST + b"\r\n\r\n",
+        POST + b"12345",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8))
 def test_remembering_changes_no_verdict(parts):
     remembering, forgetful = (
-        Log().feed(GET, GET, *parts),
-        Log().feed(GET, GET, *bytewise(b"".join(parts))),
+        Log().feed(*KNOWN, *KNOWN, *parts),
+        Log().feed(*KNOWN, *KNOWN, *bytewise(b"".join(parts))),
     )
     assert remembering.seen == forgetful.seen
     assert remembering.status == forgetful.status

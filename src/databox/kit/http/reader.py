@@ -61,6 +61,7 @@ _MAX_KNOWN = 2048
 """How many heads a connection remembers, and how long they may be."""
 _Head = tuple[str, str, str, dict[str, str], str, str]
 """Method, path, query, headers, target and version."""
+_HEAD_END = b"\r\n\r\n"
 
 
 class Refused(Exception):
@@ -104,6 +105,7 @@ class RequestReader:
         "_request",
         "_size",
         "_stream",
+        "_streamed",
         "_target",
         "caller",
         "in_body",
@@ -140,7 +142,8 @@ class RequestReader:
         self._stream: Incoming | None = None
         self._keeps = False
         self._at_start = True
-        self._known: dict[bytes, _Head] = {}
+        self._known: dict[bytes, tuple[_Head, int]] = {}
+        self._streamed = False
         self._last_head: _Head = ("", "", "", {}, "", "")
 
     def feed(self, data: bytes) -> bytes | None:
@@ -152,8 +155,7 @@ class RequestReader:
             Refused: The connection cannot go on; nothing further may be fed.
         """
         was_at_start, progress = self._at_start, self.progress
-        if was_at_start and len(data) <= _MAX_KNOWN and data in self._known:
-            self._read_known(self._known[data])
+        if was_at_start and self._read_known(data):
             return None
         unfinished = self._request if self.in_body else self._pairs if self.in_head else None
         try:
@@ -171,26 +173,41 @@ class RequestReader:
             raise Refused(not_http(str(error))) from None
         if unfinished is not None:
             self._bound_unseen(unfinished, len(data))
-        # No request can have begun behind an empty line, so the parser is where it was at first.
-        self._at_start = data.endswith(b"\r\n\r\n") and not (self.in_head or self.in_body)
-        if was_at_start and self._at_start and self.progress == progress + _STEPS:
-            self._remember(data)
+        self._at_start = not (self.in_head or self.in_body)
+        if self._at_start:
+            one = was_at_start and self.progress == progress + _STEPS
+            # No request can have begun behind an empty line.
+            self._at_start = (one and self._remember(data)) or data.endswith(_HEAD_END)
         return None
 
-    def _remember(self, data: bytes) -> None:
-        """Keep the head that these bytes, one whole request without body, were read as.
+    def _remember(self, data: bytes) -> bool:
+        """Keep the head that these bytes, which hold one whole request, were read with.
 
         The same bytes from the same state are the same request. Callers that poll send nothing
-        else, and parsing costs more than all else we do for them. What is kept goes with the
-        connection, since it has the caller's token in it.
+        else, those that write change the body alone, and parsing costs more than all else we do
+        for them. What is kept goes with the connection, since it has the caller's token in it.
+
+        Returns:
+            Whether the request ends where these bytes end, so that the parser is where it was at
+            first.
         """
-        if self._keeps and not self._size and len(data) <= _MAX_KNOWN:
+        size = data.find(_HEAD_END) + len(_HEAD_END)
+        framed = not self._size or "content-length" in self._last_head[3]
+        if not framed or len(data) != size + self._size:
+            return False
+        if self._keeps and size <= _MAX_KNOWN and not (self._size and self._streamed):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            self._known[data] = self._last_head
+            self._known[data[:size]] = (self._last_head, self._size)
+        return True
 
-    def _read_known(self, head: _Head) -> None:
-        method, path, query, headers, target, version = head
+    def _read_known(self, data: bytes) -> bool:
+        """Read these bytes if they are one whole request with a head that is known."""
+        size = data.find(_HEAD_END, 0, _MAX_KNOWN) + len(_HEAD_END)
+        known = self._known.get(data[:size])
+        if known is None or len(data) != size + known[1]:
+            return False
+        method, path, query, headers, target, version = known[0]
         self.progress += _STEPS
         request = Request(
             method,
@@ -198,15 +215,18 @@ class RequestReader:
             query,
             headers.copy(),
             target,
-            b"",
+            data[size:],
             self.caller,
             self.kind,
             version=version,
         )
-        self._on_head(request)
+        self._max_body = self._on_head(request)
+        if known[1] > self._max_body:
+            raise self._body_too_large()
         if request.stream is not None:
             request.stream.end()
         self._on_request(request, True)
+        return True
 
     def _bound_unseen(self, unfinished: object, arrived: int) -> None:
         """Count bytes the parser holds back: a header without end, chunk extensions, trailers."""
@@ -282,6 +302,7 @@ class RequestReader:
         ):
             # The parser takes such a body for the next protocol's bytes.
             raise Refused(not_http("a body on a request to change protocols"))
+        self._streamed = request.stream is not None
         if request.stream is not None:
             self._stream = request.stream
             self._keeps = parser.should_keep_alive() and not self.upgrading
