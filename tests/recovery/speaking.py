@@ -117,11 +117,19 @@ class _OverUnix(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(90)
-        # A path of any length, where the kernel takes 107 bytes.
-        folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
-        try:
-            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
-        finally:
-            os.close(folder)
+        self.sock = over_unix(self._path)
+
+
+def over_unix(path: Path) -> socket.socket:
+    """A connection to a socket at a path of any length, where the kernel takes 107 bytes."""
+    connected = socket.socket(socket.AF_UNIX)
+    connected.settimeout(90)
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        connected.connect(f"/proc/self/fd/{folder}/{path.name}")
+    except BaseException:
+        connected.close()
+        raise
+    finally:
+        os.close(folder)
+    return connected

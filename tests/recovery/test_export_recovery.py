@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.export.peers import Answer
 from tests.conformance.export.world import BUSY, GOOD, LATER, SLOW, App, World, never, url_of, world
+from tests.recovery.running import gone as ended
 from tests.recovery.running import soon
 
 PART = "export-service"
@@ -146,6 +147,7 @@ def test_access_stopped_while_the_service_is_away_holds_when_it_is_back(outside:
     os.kill(pid, signal.SIGSTOP)
     try:
         outside.ok("POST", "/api/stop-access", {"component": "gone"})
+        assert ended(pid), "killed, so that it cannot wake up and send"
         outside.peers[BUSY].answer = Answer(200)
         came = len(outside.peers[BUSY].came)
     finally:

@@ -52,6 +52,7 @@ class Door:
                 verified = self._guard.check(request)
             except Unauthenticated as error:
                 return self._refuse(request, error)
+            request.token = verified
             held = at_once(request, verified) if at_once else None
             return held or self._answered(request, verified, handler)
 

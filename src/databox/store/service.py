@@ -11,7 +11,7 @@ from databox.kit import log as lines
 from databox.kit.clock import Clock, SystemClock
 from databox.kit.control import Control
 from databox.kit.dialer import Dialer
-from databox.kit.guard import Guard, ask_arbiter, make_guard
+from databox.kit.guard import Guard, Verified, ask_arbiter, make_guard
 from databox.kit.http.message import Response
 from databox.kit.http.router import Router
 from databox.kit.http.server import Server
@@ -37,8 +37,10 @@ KEEPS = frozenset({Duty.SINCE, Duty.UNTIL, Duty.EXACT, Duty.DATASOURCES})
 """The caveats about data that a store keeps itself."""
 TICK = 1.0
 """Seconds between two looks for windows that have closed and tokens that have expired."""
-LOOK = 1.0
-"""Seconds between two looks whether the store may sleep."""
+USUAL = 60
+"""Seconds without a request after which a store sleeps, if the box says nothing else."""
+LOOKS = 4
+"""How often within its usual patience a store looks whether it may sleep."""
 DISMISS = 0.05
 """Seconds until those who were connected and asked nothing are gone."""
 _TIME, _ASKED = "time", "asked"
@@ -62,11 +64,12 @@ async def serve(control: Control) -> None:
     store.open(guard, send, origin=origin)
     tls = on_demand(control.secrets["tls"], control.directory)
     server = Server(store.router, ssl_context=tls)
+    store.on_ended(lambda over: server.end_answers(lambda request: over(request.token)))
     control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))
     await control.ready()
     following = asyncio.create_task(_follow(store, dialer))
-    patience = Patience(float(control.config.get("idle-seconds", "inf")), store.away)
+    patience = Patience(float(control.config.get("idle-seconds", USUAL)), store.away)
     ends = [
         asyncio.create_task(control.run()),
         asyncio.create_task(_sleep(store, server, patience)),
@@ -92,7 +95,7 @@ async def _sleep(store: "Store", server: Server, patience: Patience) -> None:
         return None if since is None else max(began, since)
 
     while True:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(patience.usual / LOOKS)
         since = idle_since()
         if since is None:
             continue
@@ -122,6 +125,10 @@ async def _follow(store: "Store", dialer: Dialer) -> None:
             await store.learn(await dialer.call("epoch"))
 
 
+Cut = Callable[[Callable[[Verified | None], bool]], None]
+"""Breaks off the answers that are half sent under the tokens of which this is true."""
+
+
 class Store:
     """One store, apart from its process: whatever has a file, a guard and a ledger can run it.
 
@@ -147,6 +154,7 @@ class Store:
         asked = self._reader.state(_ASKED)
         self.away = (self._looked - asked) / 1000 if asked else None
         self._tasks: list[asyncio.Task[None]] = []
+        self._cut: Cut = lambda _: None
 
     def open(self, guard: Guard, send: Send, *, origin: str) -> None:
         """Be ready to answer; what has ended before stays so, also if the arbiter forgot it."""
@@ -170,6 +178,10 @@ class Store:
             asyncio.create_task(self._every(TICK, self._tick)),
             asyncio.create_task(self._every(EVERY, self.report)),
         ]
+
+    def on_ended(self, cut: "Cut") -> None:
+        """Have answers that are half sent broken off when their grant ends."""
+        self._cut = cut
 
     async def report(self) -> None:
         """Tell the ledger what was looked at."""
@@ -237,6 +249,8 @@ class Store:
     async def _end(self, epoch: int, ended: tuple[str, ...]) -> None:
         self._ended.apply(epoch, ended)
         self._answers.means.subscriptions.end_grants(ended)
+        over = frozenset(ended)
+        self._cut(lambda verified: verified is not None and verified.grant in over)
         await self._writer.write(NewEndings(epoch, ended))
 
     async def _tick(self) -> None:

@@ -20,7 +20,7 @@ class Patience:
     """
 
     def __init__(self, usual: float, away: float | None = None) -> None:
-        self._usual = usual
+        self.usual = usual
         self._rhythm = 0.0
         self._last: float | None = None
         if away is not None:
@@ -29,7 +29,7 @@ class Patience:
     @property
     def seconds(self) -> float:
         """The wait that is right now."""
-        return max(self._usual, _ROOM * self._rhythm)
+        return max(self.usual, _ROOM * self._rhythm)
 
     def asked(self, at: float) -> None:
         """Somebody asked last at `at`, seconds of any steady clock."""
@@ -39,5 +39,5 @@ class Patience:
 
     def _take(self, gap: float) -> None:
         # Short gaps say nothing: many requests come in bursts. A long one is not worth waiting for.
-        if self._usual / 2 <= gap and _ROOM * gap <= LONGEST * self._usual:
+        if self.usual / 2 <= gap and _ROOM * gap <= LONGEST * self.usual:
             self._rhythm = max(self._rhythm, gap)

@@ -96,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._dismissed = False
         self._task: asyncio.Future[None] | None = None
         self._streaming = False
+        self._served: Request | None = None
         self._writable: asyncio.Future[None] | None = None
         self._blocked_at = 0
         self._owes_continue = False
@@ -238,6 +239,12 @@ class Connection(asyncio.Protocol):
         elif self._task is None and not self._queue and not self._reader.in_body:
             self._transport.close()
 
+    @property
+    def half_sent(self) -> Request | None:
+        """The request whose answer has been begun and has not left yet, if there is one."""
+        unsent = self._streaming or self._transport.get_write_buffer_size() > 0
+        return self._served if unsent else None
+
     def abort(self) -> None:
         """End at once, without another byte."""
         self._transport.abort()
@@ -290,6 +297,7 @@ class Connection(asyncio.Protocol):
 
     def _serve(self, request: Request, route: Route, keep: bool) -> None:
         answer: Answer | Awaitable[Answer]
+        self._served = request
         try:
             answer = route.handler(request)
         except DataboxError as error:

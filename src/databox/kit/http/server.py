@@ -97,6 +97,13 @@ class Server:
         for connection in [each for each in self._connections if each.caller == caller]:
             connection.abort()
 
+    def end_answers(self, over: Callable[[Request], bool]) -> None:
+        """Break off at once every answer that is half sent, where `over` says so of its request."""
+        for connection in list(self._connections):
+            request = connection.half_sent
+            if request is not None and over(request):
+                connection.abort()
+
     @property
     def idle_since(self) -> float | None:
         """The loop's time since when nobody asks anything; None while somebody does."""
