@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from databox.store.objects.stored import Stored
 from databox.store.readings import Reading
 from databox.wire.errors import DataboxError
 
@@ -90,6 +91,26 @@ class DeleteValue:
 
 
 @dataclass(frozen=True, slots=True)
+class NewObject:
+    """Hold a file under a key, in place of what it held; gives the files nobody needs any more.
+
+    `type`: media type; `t`: Unix ms.
+    """
+
+    key: str
+    type: str
+    t: int
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """Let go what a key holds; gives the files nobody needs any more, None if it held nothing."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewItem:
     """Register a data source, in place of the item with the same address; gives whether it is new.
 
@@ -134,9 +155,20 @@ class PackAudit:
 
 
 PointWrite = NewReading | NewColumns | NewDocuments | DeletePoints | DeleteSource | DropRaw
+Superfluous = tuple[bytes, ...]
+"""Names of objects whose files can be removed once the transaction is durable."""
+ObjectWrite = NewObject | DeleteObject
 Write = (
-    PointWrite | PackAudit | NewValue | DeleteValue | NewItem | DeleteItem | NewEndings | NewState
+    PointWrite
+    | ObjectWrite
+    | PackAudit
+    | NewValue
+    | DeleteValue
+    | NewItem
+    | DeleteItem
+    | NewEndings
+    | NewState
 )
-Outcome = Reading | bool | int | None
+Outcome = Reading | bool | int | Superfluous | None
 Result = Outcome | DataboxError
 """What came of a write, or why it alone was refused."""

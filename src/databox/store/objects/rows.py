@@ -3,19 +3,23 @@
     object   one row a file: its name, its secret, its content's digest and size
     held     one row a key: which object, what media type, since when
 
-The same content is there once, whoever holds it. An object that no key holds any more loses its
-row, and with that its secret, in the same transaction; only then is its file removed. If that does
-not happen any more, the file is found at the next start by having no row; nobody can read it.
+The same content is there once, in the newest file of it, whoever holds it. An object that no key
+holds any more loses its row, and with that its secret, in the same transaction; only then is its
+file removed. If that does not happen any more, the file is found at the next start by having no
+row; nobody can read it.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import apsw
 
 from databox.kit.database import rows
 from databox.store.objects.stored import Stored
+from databox.store.writes import DeleteObject, ObjectWrite, Superfluous
 
 STEPS = (
     """
@@ -31,27 +35,6 @@ STEPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class NewObject:
-    """Hold a file under a key, in place of what it held; gives the files nobody needs any more.
-
-    One of these may be the new file itself, where the content was there already. `type`: media
-    type; `t`: Unix ms.
-    """
-
-    key: str
-    type: str
-    t: int
-    stored: Stored
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Let go what a key holds; gives the files nobody needs any more, None if it held nothing."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class Held:
     """What a key holds. `t`: since when, Unix ms."""
 
@@ -61,18 +44,18 @@ class Held:
     stored: Stored
 
 
-Superfluous = tuple[bytes, ...]
-"""Names of objects whose files can be removed once the transaction is durable."""
-
-
-def write(connection: apsw.Connection, change: NewObject | DeleteObject) -> Superfluous | None:
+def write(connection: apsw.Connection, change: ObjectWrite) -> Superfluous | None:
     """Do one change, within a transaction of the caller."""
     if isinstance(change, DeleteObject):
         return _let_go(connection, change.key)
     new, superfluous = change.stored, Superfluous()
-    found = rows(connection, "SELECT id FROM object WHERE digest = ?", (new.digest,))
+    found = rows(connection, "SELECT id, name FROM object WHERE digest = ?", (new.digest,))
     if found:
-        number, superfluous = found[0][0], (new.name,)
+        # The new file is known to be good, the old one may have been damaged since.
+        number, superfluous = found[0][0], (found[0][1],)
+        connection.execute(
+            "UPDATE object SET name = ?, secret = ? WHERE id = ?", (new.name, new.secret, number)
+        )
     else:
         connection.execute(
             "INSERT INTO object (name, secret, digest, size) VALUES (?, ?, ?, ?)",
@@ -87,29 +70,28 @@ def write(connection: apsw.Connection, change: NewObject | DeleteObject) -> Supe
     return (*superfluous, *(_forget(connection, before[0][0]) if before else ()))
 
 
-def find(connection: apsw.Connection, key: str) -> Held | None:
-    """What a key holds."""
-    found = rows(connection, f"{_HELD} WHERE key = ?", (key,))
-    return _held(found[0]) if found else None
+class ObjectRows:
+    """What is committed, for one thread that reads."""
 
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
 
-def listed(
-    connection: apsw.Connection, first: str, behind: str | None, after: str, limit: int
-) -> list[Held]:
-    """What keys hold from `first` up to before `behind`, and after `after`, in order."""
-    found = rows(
-        connection,
-        f"{_HELD} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) AND key > ?3 ORDER BY key LIMIT ?4",
-        (first, behind, after, limit),
-    )
-    return [_held(row) for row in found]
+    def find(self, key: str) -> Held | None:
+        """What a key holds."""
+        found = rows(self._connection, f"{_HELD} WHERE key = ?", (key,))
+        return _held(found[0]) if found else None
 
+    def listed(self, prefix: str, after: str, limit: int) -> list[Held]:
+        """What the keys hold that begin with `prefix`, in order, from behind `after` on."""
+        query = f"{_HELD} WHERE key >= ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+        found = map(_held, rows(self._connection, query, (prefix, after, limit)))
+        return list(takewhile(lambda held: held.key.startswith(prefix), found))
 
-def known(connection: apsw.Connection, names: Collection[bytes]) -> set[bytes]:
-    """Which of these objects there are."""
-    return {
-        name for name in names if rows(connection, "SELECT 1 FROM object WHERE name = ?", (name,))
-    }
+    def known(self, names: Collection[bytes]) -> set[bytes]:
+        """Which of these objects there are."""
+        query = "SELECT name FROM object WHERE name IN (SELECT unhex(value) FROM json_each(?))"
+        asked = json.dumps([name.hex() for name in names])
+        return {row[0] for row in rows(self._connection, query, (asked,))}
 
 
 _HELD = (

@@ -102,12 +102,22 @@ class Shelf:
             raise
         return reading
 
-    async def remove(self, names: Iterable[bytes]) -> None:
-        """Remove the files of objects that the database has no more; who reads one is cut off."""
+    async def remove(self, names: Iterable[bytes], *, cut_off: bool = False) -> None:
+        """Remove files that the database has no more.
+
+        `cut_off`: also from those who are reading them; else they may read to the end.
+        """
         for name in names:
             for reading in self._opened.get(name, ()):
-                reading.is_gone = True
+                reading.is_gone = reading.is_gone or cut_off
             await self._in(self._writing, folder.remove, self._path, name.hex())
+
+    async def tidy(self) -> None:
+        """Look for what a crash has left, once; a disk in trouble has other trouble."""
+        try:
+            await self.sweep()
+        except DataboxError as error:
+            lines.failure(log, "objects-not-looked-at", error)
 
     async def sweep(self) -> int:
         """Remove files that nobody holds: what a crash has left. Gives how many there were."""
