@@ -90,7 +90,8 @@ def refuse_bounded(caveats: Caveats) -> None:
     Raises:
         BadToken: it has one.
     """
-    if caveats.exact or caveats.since is not None or caveats.until is not None:
+    bounded = caveats.since is not None or caveats.until is not None
+    if caveats.exact or caveats.narrows or bounded:
         raise BadToken("the token allows readings of a time or exactness only", code="token-caveat")
 
 

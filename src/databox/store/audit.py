@@ -20,7 +20,7 @@ from databox.wire.ledger import Access, Event, Refused
 START = bytes(32)
 ROWS_A_PACK = 500
 
-READ, WRITE, SUBSCRIBE, REFUSE = "read", "write", "subscribe", "refuse"
+READ, WRITE, SUBSCRIBE, DELETE, REFUSE = "read", "write", "subscribe", "delete", "refuse"
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from databox.kit.guard import Verified
 from databox.kit.http.message import Response
+from databox.store import leaving
 from databox.store.audit import READ
 from databox.store.door import access
 from databox.store.readings import Reading, record
@@ -31,6 +32,7 @@ class Latest:
         self._readings: OrderedDict[str, Reading] = OrderedDict()
         self._meanwhile: dict[str, list[Reading]] = {}
         self._prepared: dict[tuple[int, str], Prepared] = {}
+        self._forgotten = 0
 
     def get(self, source: str) -> Reading | None:
         """The newest reading, None if it is not remembered."""
@@ -44,11 +46,16 @@ class Latest:
         elif source in self._meanwhile:
             self._meanwhile[source].append(reading)
 
+    def forget(self, source: str) -> None:
+        """Points were deleted, or many were written: what was the newest may be so no more."""
+        self._readings.pop(source, None)
+        self._forgotten += 1
+
     async def load(
         self, source: str, find: Callable[[], Awaitable[Reading | None]]
     ) -> Reading | None:
         """Look the newest reading up by `find`, minding what is written while that takes."""
-        meanwhile = self._meanwhile.setdefault(source, [])
+        meanwhile, forgotten = self._meanwhile.setdefault(source, []), self._forgotten
         try:
             found = await find()
         finally:
@@ -56,7 +63,9 @@ class Latest:
         known = [each for each in (found, *meanwhile, self._readings.get(source)) if each]
         if not known:
             return None
-        newest = self._readings[source] = _newest(*known)
+        newest = _newest(*known)
+        if forgotten == self._forgotten:
+            self._readings[source] = newest
         if len(self._readings) > MOST:
             self._readings.popitem(last=False)
         return newest
@@ -87,16 +96,10 @@ class Latest:
 
 def prepare(source: str, reading: Reading, verified: Verified) -> Prepared:
     """Make the answer with one reading."""
-    written = access(
-        verified,
-        READ,
-        source,
-        items=1,
-        size=len(reading.data),
-        earliest=reading.t,
-        latest=reading.t,
-    )
-    return Prepared(verified, reading, Response(200, b"[%b]" % record(source, reading)), written)
+    t, data = reading.t, leaving.document(reading.data, verified.caveats)
+    written = access(verified, READ, source, items=1, size=len(data), earliest=t, latest=t)
+    shown = record(source, Reading(t, data, reading.id))
+    return Prepared(verified, reading, Response(200, b"[%b]" % shown), written)
 
 
 def _newest(*in_order: Reading) -> Reading:

@@ -1,18 +1,26 @@
 """Answers made from the file: bodies, batches and windows. Runs on the reading thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import islice, repeat
 
-from databox.store import windows
+import msgspec
+
+from databox.store import leaving, places, windows
 from databox.store.asked import Stretch
+from databox.store.engine.points import Run
+from databox.store.engine.windows import Window
+from databox.store.parts import Part, gathered
 from databox.store.reader import Reader
-from databox.store.readings import Reading, record
+from databox.store.readings import record_of
+from databox.wire.caveats import Caveats
 from databox.wire.errors import TooLarge
 
 MOST_WINDOWS = 50_000
 _TRIES = 64
 """Windows without enough readings that are passed over in search of the latest one."""
+_NONE = Caveats()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,83 +37,114 @@ class Windows:
         return sum(map(len, self.records))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of an answer, and what it shows; `last`: nothing comes behind it."""
-
-    body: bytes
-    last: bool
-    items: int = 0
-    size: int = 0
-    earliest: int | None = None
-    latest: int | None = None
-
-
 def array(records: list[bytes]) -> bytes:
     """A JSON array."""
     return b"[%b]" % b",".join(records)
 
 
-def parts(reader: Reader, source: str, stretch: Stretch) -> Iterator[Part]:
-    """The readings of a stretch as one JSON array, in parts of bounded size."""
-    opening = b"["
-    gathered: list[Reading] = []
-    for batch in reader.readings(source, stretch.first, stretch.last):
-        if gathered:
-            yield _part(opening, source, gathered, b"")
-            opening = b","
-        gathered = batch
-    yield _part(opening, source, gathered, b"]")
+def parts(reader: Reader, source: str, stretch: Stretch, caveats: Caveats) -> Iterator[Part]:
+    """The readings of a stretch as one JSON array."""
+    return gathered(_pieces(reader, source, stretch, caveats))
 
 
-def closed_windows(
-    reader: Reader, source: str, stretch: Stretch, *, length: int, now: int
+def closed_windows(  # noqa: PLR0913 - what a question about windows has
+    reader: Reader,
+    source: str,
+    stretch: Stretch,
+    *,
+    length: int,
+    now: int,
+    caveats: Caveats = _NONE,
 ) -> Windows:
     """The closed windows that lie in a stretch as a whole.
 
     Raises:
         TooLarge: there are more than one answer may have.
     """
-    first = windows.first_whole(stretch.first, length)
-    end = min(windows.closed_before(now, length), windows.start_of(stretch.last + 1, length))
-    found = list(islice(_windows(reader, source, first, end, length=length), MOST_WINDOWS + 1))
+    seen = visible(reader, source, stretch, length=length, now=now, caveats=caveats)
+    shown = windows.records(seen, source, length, extremes=not caveats.precision)
+    found = list(islice(shown, MOST_WINDOWS + 1))
     if len(found) > MOST_WINDOWS:
         raise TooLarge(
             "there are too many windows for one answer",
             found=f"more than {MOST_WINDOWS}",
             remedy="Ask for a shorter stretch of time",
         )
+    first, end = _bounds(stretch, length, now)
     return Windows(found, first, end - 1) if found else Windows([])
 
 
-def latest_window(
-    reader: Reader, source: str, stretch: Stretch, *, length: int, now: int
+def latest_window(  # noqa: PLR0913 - as above
+    reader: Reader,
+    source: str,
+    stretch: Stretch,
+    *,
+    length: int,
+    now: int,
+    caveats: Caveats = _NONE,
 ) -> Windows:
     """The last closed window in a stretch that has enough readings, if there is one."""
-    first = windows.first_whole(stretch.first, length)
-    end = min(windows.closed_before(now, length), windows.start_of(stretch.last + 1, length))
+    first, end = _bounds(stretch, length, now)
     for _ in range(_TRIES):
         newest = reader.newest(source, end - 1)
         if newest is None or newest.t < first:
             break
         start = windows.start_of(newest.t, length)
-        found = list(_windows(reader, source, start, start + length, length=length))
-        if found:
-            return Windows(found, start, start + length - 1)
+        only = Stretch(start, start + length - 1)
+        found = closed_windows(reader, source, only, length=length, now=now, caveats=caveats)
+        if found.records:
+            return found
         end = start
     return Windows([])
 
 
-def _windows(reader: Reader, source: str, first: int, end: int, *, length: int) -> Iterator[bytes]:
-    """The windows from `first` up to before `end`, both whole windows' bounds."""
-    batches = reader.readings(source, first, end - 1)
-    readings = (reading for batch in batches for reading in batch)
-    return windows.summarize(readings, source, length)
+def visible(  # noqa: PLR0913 - as above
+    reader: Reader,
+    source: str,
+    stretch: Stretch,
+    *,
+    length: int,
+    now: int,
+    caveats: Caveats,
+) -> Iterator[Window]:
+    """The windows that a token with a granularity may see, put together to such of `length` ms.
+
+    `length`: a multiple of the token's own.
+    """
+    first, end = _bounds(stretch, caveats.exact or length, now)
+    if first >= end:
+        return iter(())
+    if caveats.precision:
+        points = _points(reader.runs(source, first, end - 1))
+        return places.windows(points, length, caveats, enough=windows.ENOUGH)
+    fields = leaving.visible_fields(caveats)
+    found = reader.windows(source, first, end, caveats.base or length, fields=fields)
+    return windows.longer(windows.visible(found), length)
 
 
-def _part(opening: bytes, source: str, readings: list[Reading], closing: bytes) -> Part:
-    body = opening + b",".join(record(source, each) for each in readings) + closing
-    size = sum(len(each.data) for each in readings)
-    if not readings:
-        return Part(body, bool(closing))
-    return Part(body, bool(closing), len(readings), size, readings[0].t, readings[-1].t)
+def _points(runs: Iterable[Run]) -> Iterator[tuple[int, bytes]]:
+    return (point for run in runs for point in zip(run.times.tolist(), run.texts(), strict=True))
+
+
+def _bounds(stretch: Stretch, length: int, now: int) -> tuple[int, int]:
+    """Where the first whole window begins, and the last closed one ends."""
+    end = min(windows.closed_before(now, length), windows.start_of(stretch.last + 1, length))
+    return windows.first_whole(stretch.first, length), end
+
+
+def _pieces(reader: Reader, source: str, stretch: Stretch, caveats: Caveats) -> Iterator[Part]:
+    name = msgspec.json.encode(source)
+    opening = b"["
+    for run in leaving.runs(reader.runs(source, stretch.first, stretch.last), caveats, None):
+        times, texts = run.times.tolist(), run.texts()
+        shown = map(partial(record_of, name), times, _series(run), texts)
+        size = sum(map(len, texts))
+        yield Part(opening + b",".join(shown), len(times), size, times[0], times[-1])
+        opening = b","
+    yield Part(b"[]" if opening == b"[" else b"]")
+
+
+def _series(run: Run) -> Iterable[int]:
+    if run.which is None:
+        return repeat(run.series[0], len(run))
+    return (run.series[place] for place in run.which)

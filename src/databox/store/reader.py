@@ -120,6 +120,11 @@ class Reader:
         query = "SELECT tags FROM series WHERE source = ? ORDER BY tags"
         return [row[0] for row in self._rows(query, (source,))]
 
+    def number(self, source: str, tags: str) -> int | None:
+        """The number of one series, which is a part of the names of its points in answers."""
+        found = self._rows("SELECT id FROM series WHERE source = ? AND tags = ?", (source, tags))
+        return int(found[0][0]) if found else None
+
     def sources(self) -> list[str]:
         """Every source that has points."""
         found = self._rows("SELECT DISTINCT source FROM series ORDER BY source")
@@ -133,6 +138,10 @@ class Reader:
         """The value under a key and its media type."""
         found = self._rows("SELECT value, type FROM value WHERE key = ?", (key,))
         return (bytes(found[0][0]), str(found[0][1])) if found else None
+
+    def has_value(self, key: str) -> bool:
+        """Whether there is a value under a key."""
+        return bool(self._rows("SELECT 1 FROM value WHERE key = ?", (key,)))
 
     def keys(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[str]:
         """Keys that begin with `prefix`, in order, from behind `after` on."""

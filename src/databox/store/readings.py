@@ -23,6 +23,11 @@ class Reading:
     data: bytes
     id: str
 
+    @property
+    def series(self) -> int:
+        """The number of its series."""
+        return int(self.id.partition("-")[0], 16)
+
     @classmethod
     def of(cls, series: int, t: int, data: bytes) -> "Reading":
         """The reading of a series, by its number: a point is known by its series and its time."""
@@ -64,6 +69,17 @@ def record(source: str, reading: Reading) -> bytes:
         reading.data,
         reading.t,
         reading.id.encode(),
+    )
+
+
+def record_of(source: bytes, t: int, series: int, data: bytes) -> bytes:
+    """The same of a point, by its series' number. `source`: its name as JSON."""
+    return b'{"datasource_id":%b,"data":%b,"timestamp":%d,"_id":"%x-%x"}' % (
+        source,
+        data,
+        t,
+        series,
+        t - EARLIEST,
     )
 
 

@@ -18,7 +18,7 @@ from databox.kit.http.server import Server
 from databox.kit.steady import SteadyClock
 from databox.kit.table import Call, Table
 from databox.kit.tls import on_demand
-from databox.store.answers import Answers
+from databox.store.answers import OF_2017, Answers
 from databox.store.door import Door
 from databox.store.file import NewEndings, NewState, Reader, StoreFile
 from databox.store.reporting import EVERY, Reporter, Send
@@ -231,7 +231,7 @@ class Store:
             router.add(
                 endpoint.method,
                 endpoint.path,
-                self._door.behind(handler, at_once.get(name)),
+                self._door.behind(handler, at_once.get(name), explain=name not in OF_2017),
                 max_body=endpoint.max_body,
                 any_case=True,
             )
@@ -248,15 +248,14 @@ class Store:
 
     async def _end(self, epoch: int, ended: tuple[str, ...]) -> None:
         self._ended.apply(epoch, ended)
-        self._answers.means.subscriptions.end_grants(ended)
+        self._answers.means.end_grants(ended)
         over = frozenset(ended)
         self._cut(lambda verified: verified is not None and verified.grant in over)
         await self._writer.write(NewEndings(epoch, ended))
 
     async def _tick(self) -> None:
         now = self.clock.now()
-        self._answers.means.subscriptions.end_expired(now)
-        await self._answers.events.send_windows(self._looked)
+        await self._answers.turn(self._looked, now)
         self._looked = now
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

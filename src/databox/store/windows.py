@@ -1,17 +1,19 @@
 """Readings by the minute or hour: what a token with a `granularity` caveat may see. Pure.
 
 A window is shown only when it is closed and has enough readings, and it is aligned to 1970, so
-that no choice of the asker can cut it down to one reading. Shown are minimum, maximum, mean and
-count of each numeric field; text, which may name anything, is not.
+that no choice of the asker can cut it down to one reading. Longer windows are made of shown ones
+alone: made of the readings, an hour less its minutes would tell of a minute that is hidden. Shown
+are minimum, maximum, mean and count of each numeric field; text, which may name anything, is not.
 """
 
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import groupby
 
 import msgspec
 
-from databox.store.readings import Reading
+from databox.store.engine.sums import Sums
+from databox.store.engine.windows import Window
 from databox.wire.exactness import WINDOWS_MS
 
 ENOUGH = 5
@@ -21,7 +23,6 @@ GRACE = 2_000
 
 A reading that comes later still changes its window: a driver may bring in old data.
 """
-MAX_FIELDS = 64
 
 NAMES = {0: "raw"} | {length: name for name, length in WINDOWS_MS.items()}
 """The word for each length of a window in ms."""
@@ -45,31 +46,41 @@ def first_whole(t: int, length: int) -> int:
     return -(-t // length) * length
 
 
-@dataclass(slots=True)
-class _Field:
-    count: int = 0
-    least: float = math.inf
-    most: float = -math.inf
-    total: float = 0.0
-    lost: float = 0.0
+def visible(found: Iterable[Window]) -> Iterator[Window]:
+    """The windows that have enough readings. The caller gives only closed, whole ones."""
+    return (each for each in found if each.n >= ENOUGH and each.field not in _HIDDEN)
 
-    def add(self, value: float) -> None:
-        self.count += 1
-        self.least = min(self.least, value)
-        self.most = max(self.most, value)
-        # Neumaier's sum: a year of small values beside a large one still gives the right mean.
-        total = self.total + value
-        larger, smaller = (
-            (self.total, value) if abs(self.total) >= abs(value) else (value, self.total)
+
+def longer(found: Iterable[Window], length: int) -> Iterator[Window]:
+    """Windows put together to longer ones; `found` ascend in time. Percentiles are lost."""
+    for start, each in groupby(found, lambda window: start_of(window.start, length)):
+        fields: dict[str, Window] = {}
+        for window in each:
+            known = fields.get(window.field)
+            fields[window.field] = _plus(known, window) if known else window
+        for name in sorted(fields):
+            yield replace(fields[name], start=start)
+
+
+def records(
+    found: Iterable[Window], source: str, length: int, *, extremes: bool = True
+) -> Iterator[bytes]:
+    """Windows as the interface of 2017 has them; `found` ascend in time.
+
+    `extremes`: whether minimum and maximum are told.
+    """
+    for start, each in groupby(found, lambda window: window.start):
+        shown = {window.field: _summary(window, extremes) for window in each}
+        # A source either writes bare numbers or objects; where it mixed them, the fields are shown.
+        named = {name: summary for name, summary in shown.items() if name}
+        yield msgspec.json.encode(
+            _Shown(
+                datasource_id=source,
+                data=named or shown[""],
+                timestamp=start,
+                id=f"{NAMES[length]}-{start}",
+            )
         )
-        self.lost += (larger - total) + smaller
-        self.total = total
-
-    def summary(self) -> dict[str, float]:
-        mean = (self.total + self.lost) / self.count
-        if not math.isfinite(mean):
-            mean = self.least / 2 + self.most / 2
-        return {"min": self.least, "max": self.most, "mean": mean, "count": self.count}
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,53 +92,15 @@ class _Shown(msgspec.Struct, frozen=True, kw_only=True):
     id: str = msgspec.field(name="_id")
 
 
-def summarize(readings: Iterable[Reading], source: str, length: int) -> Iterator[bytes]:
-    """One record for each window that has enough; `readings` ascend in time.
-
-    The caller gives only readings of whole, closed windows.
-    """
-    start: int | None = None
-    fields: dict[str, _Field] = {}
-    for reading in readings:
-        if start is None or reading.t >= start + length:
-            yield from _show(source, start, length, fields)
-            start, fields = start_of(reading.t, length), {}
-        _take(fields, reading.data)
-    yield from _show(source, start, length, fields)
+def _summary(window: Window, extremes: bool) -> dict[str, float]:
+    ends = {"min": window.min, "max": window.max} if extremes else {}
+    return {**ends, "mean": window.mean, "count": window.n}
 
 
-def _take(fields: dict[str, _Field], data: bytes) -> None:
-    content = msgspec.json.decode(data)
-    # A bare number is the field without a name.
-    members = content.items() if isinstance(content, dict) else (("", content),)
-    for name, value in members:
-        if isinstance(value, bool) or not isinstance(value, int | float) or name in _HIDDEN:
-            continue
-        if name in fields or len(fields) < MAX_FIELDS:
-            fields.setdefault(name, _Field()).add(_as_float(value))
+def _plus(one: Window, other: Window) -> Window:
+    both = _sums(one).plus(_sums(other))
+    return Window(one.start, one.field, both.n, both.least, both.most, both.total, both.squares)
 
 
-def _as_float(value: float) -> float:
-    """An integer of any size as a number that JSON readers understand."""
-    try:
-        return value if abs(value) < 2**53 else float(value)
-    except OverflowError:
-        return 1.797e308 if value > 0 else -1.797e308
-
-
-def _show(
-    source: str, start: int | None, length: int, fields: dict[str, _Field]
-) -> Iterator[bytes]:
-    shown = {name: each.summary() for name, each in fields.items() if each.count >= ENOUGH}
-    if start is None or not shown:
-        return
-    # A source either writes bare numbers or objects; where it mixed them, the fields are shown.
-    named = {name: summary for name, summary in shown.items() if name}
-    yield msgspec.json.encode(
-        _Shown(
-            datasource_id=source,
-            data=named or shown[""],
-            timestamp=start,
-            id=f"{NAMES[length]}-{start}",
-        )
-    )
+def _sums(window: Window) -> Sums:
+    return Sums(window.n, window.min, window.max, window.sum, window.squares)

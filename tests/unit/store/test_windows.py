@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,32 @@ from hypothesis import strategies as st
 
 from databox.store import windows
 from databox.store.asked import Stretch
+from databox.store.engine.windows import Window, summarize
 from databox.store.file import NewReading, Reader, StoreFile
 from databox.store.queries import closed_windows, latest_window
-from databox.store.readings import EARLIEST, LATEST, Reading
-from databox.store.windows import ENOUGH, GRACE, first_whole, start_of, summarize
+from databox.store.readings import EARLIEST, LATEST
+from databox.store.windows import (
+    ENOUGH,
+    GRACE,
+    first_whole,
+    longer,
+    records,
+    start_of,
+    visible,
+)
 
 MINUTE = 60_000
 ALL = Stretch(EARLIEST, LATEST)
 
 
 def shown(points: list[tuple[int, Any]], length: int = MINUTE) -> list[dict[str, Any]]:
-    readings = [
-        Reading(t, json.dumps(value).encode(), str(seq))
-        for seq, (t, value) in enumerate(sorted(points, key=lambda point: point[0]))
-    ]
-    return [json.loads(each) for each in summarize(readings, "load", length)]
+    ordered = sorted(points, key=lambda point: point[0])
+    found = (
+        window
+        for start, each in groupby(ordered, lambda point: start_of(point[0], length))
+        for window in summarize(start, [json.dumps(value).encode() for _, value in each], None, ())
+    )
+    return [json.loads(each) for each in records(visible(found), "load", length)]
 
 
 def test_a_window_of_numbers() -> None:
@@ -88,6 +100,25 @@ def test_each_window_is_what_its_readings_say(points: list[tuple[int, int]]) -> 
         (each["timestamp"], *(each["data"][name] for name in ("min", "max", "count", "mean")))
         for each in shown(points)
     ] == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(-9, 9)), max_size=300))
+def test_longer_windows_are_made_of_those_that_are_shown(points: list[tuple[int, int]]) -> None:
+    """So that no hour less its shown minutes tells of a minute that is hidden."""
+    inside: dict[int, list[int]] = defaultdict(list)
+    for second, value in sorted(points):
+        inside[start_of(second * 1000, MINUTE)].append(value)
+    minutes = [
+        Window(start, "", len(each), min(each), max(each), sum(each), 0.0)
+        for start, each in sorted(inside.items())
+    ]
+    shown = [each for each in minutes if each.n >= ENOUGH]
+    for length in (5 * MINUTE, 60 * MINUTE):
+        for found in longer(visible(minutes), length):
+            parts = [each for each in shown if start_of(each.start, length) == found.start]
+            assert found.n == sum(each.n for each in parts)
+            assert found.min == min(each.min for each in parts)
+            assert found.mean == pytest.approx(sum(each.sum for each in parts) / found.n)
 
 
 @pytest.fixture(scope="module")

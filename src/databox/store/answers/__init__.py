@@ -4,13 +4,25 @@ from concurrent.futures import Executor
 
 from databox.kit.clock import Clock
 from databox.store.answers.catalogue import CatalogueAnswers
+from databox.store.answers.columns import ColumnAnswers
 from databox.store.answers.events import EventAnswers
 from databox.store.answers.means import Means
+from databox.store.answers.points import PointAnswers
 from databox.store.answers.readings import ReadingAnswers
+from databox.store.answers.tail import TailAnswers
 from databox.store.answers.values import ValueAnswers
+from databox.store.answers.windows import WindowAnswers
 from databox.store.door import AtOnce, Door, Handler
 from databox.store.file import Reader
 from databox.store.listing import Listing
+
+OF_2017 = frozenset(
+    {
+        *("store.cat", "store.register", "store.ws", "store.sub", "store.unsub"),
+        *("ts.write", "ts.latest", "ts.since", "ts.range", "kv.write", "kv.read"),
+    }
+)
+"""The endpoints of the interface of 2017, whose refusals are what its clients know."""
 
 
 class Answers:
@@ -24,6 +36,10 @@ class Answers:
         self._catalogue = CatalogueAnswers(self.means)
         self._readings = ReadingAnswers(self.means, self.events)
         self._values = ValueAnswers(self.means, self.events)
+        self._points = PointAnswers(self.means)
+        self._windows = WindowAnswers(self.means)
+        self._columns = ColumnAnswers(self.means, self.events)
+        self._tail = TailAnswers(self.means)
 
     def handlers(self) -> dict[str, Handler]:
         """Who answers which line of the table of endpoints."""
@@ -39,7 +55,24 @@ class Answers:
             "store.ws": self.events.websocket,
             "store.sub": self.events.subscribe,
             "store.unsub": self.events.unsubscribe,
+            "ts.points": self._points.points,
+            "ts.at": self._points.at,
+            "ts.length": self._points.length,
+            "ts.series": self._points.series,
+            "ts.windows": self._windows.windows,
+            "ts.tail": self._tail.tail,
+            "ts.columns": self._columns.write,
+            "ts.delete": self._columns.delete,
+            "kv.list": self._values.keys,
+            "kv.count": self._values.count,
+            "kv.delete": self._values.delete,
         }
+
+    async def turn(self, before: int, now: int) -> None:
+        """What is due from time to time. `before`: when this was last called; both Unix ms."""
+        self.means.end_expired(now)
+        await self.events.send_windows(before)
+        await self._tail.send_windows()
 
     def at_once(self) -> dict[str, AtOnce]:
         """What is tried first, for lines that are asked for very often."""

@@ -1,19 +1,20 @@
 """Readings as the interface of 2017 has them: write, latest, since, range."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 
 from databox.kit.guard import Verified
-from databox.kit.http.message import Answer, Held, Request, Response, Stream
+from databox.kit.http.message import Answer, Held, Request, Response
 from databox.store import asked, queries
-from databox.store.answers.events import EventAnswers, sees
+from databox.store.answers.events import EventAnswers
 from databox.store.answers.means import Means
+from databox.store.answers.sending import Sender, windows_read
 from databox.store.asked import Stretch
-from databox.store.audit import READ, SUBSCRIBE, WRITE
+from databox.store.audit import READ
 from databox.store.door import access
-from databox.store.file import NewReading
+from databox.store.feed import Batch
 from databox.store.latest import prepare
 from databox.store.readings import LATEST, Reading, parse_reading, record
-from databox.wire.errors import NotFound
+from databox.store.writes import NewReading
 
 FindWindows = Callable[..., queries.Windows]
 
@@ -30,19 +31,11 @@ class ReadingAnswers:
         source = asked.name(request, "source", verified.caveats)
         asked.refuse_bounded(verified.caveats)
         t, data = parse_reading(request.body, self._means.clock.now())
-        receivers = [each for each in self._events.receivers(source, "ts") if sees(each, t)]
-        size = len(data)
-        written = [access(verified, WRITE, source, items=1, size=size, earliest=t, latest=t)]
-        for each in receivers:
-            written.append(
-                access(each.verified, SUBSCRIBE, source, items=1, size=size, earliest=t, latest=t)
-            )
-        reading = await self._means.door.write(verified, NewReading(source, t, data), *written)
+        batch = Batch("", 1, len(data), t, t, lambda: [(t, data)])
+        reading = await self._events.write(verified, NewReading(source, t, data), batch)
         assert isinstance(reading, Reading)
         self._means.latest.written(source, reading)
-        body = record(source, reading)
-        self._events.send(receivers, body)
-        return Response(200, body)
+        return Response(200, record(source, reading))
 
     def latest_at_once(self, request: Request, verified: Verified) -> Held | None:
         """The newest reading, if this token's holder has been given it before."""
@@ -87,53 +80,21 @@ class ReadingAnswers:
         )
 
     async def _stretch(self, verified: Verified, source: str, stretch: Stretch) -> Answer:
-        if verified.caveats.exact:
+        caveats = verified.caveats
+        if caveats.exact:
             return await self._windows(verified, source, stretch, queries.closed_windows)
-        parts = await self._means.read(lambda reader: queries.parts(reader, source, stretch))
-        part = await self._means.read(lambda _: next(parts))
-        await self._record_part(verified, source, part)
-        if part.last:
-            return Response(200, part.body)
-        return Stream(200, "application/json", self._streamed(verified, source, part, parts))
-
-    async def _streamed(
-        self, verified: Verified, source: str, part: queries.Part, parts: Iterator[queries.Part]
-    ) -> AsyncIterator[bytes]:
-        yield part.body
-        while not part.last:
-            part = await self._means.read(lambda _: next(parts))
-            if not self._means.door.holds(verified):
-                raise NotFound("access was stopped while this was sent")
-            await self._record_part(verified, source, part)
-            yield part.body
-
-    async def _record_part(self, verified: Verified, source: str, part: queries.Part) -> None:
-        written = access(
-            verified,
-            READ,
-            source,
-            items=part.items,
-            size=part.size,
-            earliest=part.earliest,
-            latest=part.latest,
+        return await Sender(self._means, verified, source).send(
+            lambda reader: queries.parts(reader, source, stretch, caveats)
         )
-        await self._means.door.record(verified, written)
 
     async def _windows(
         self, verified: Verified, source: str, stretch: Stretch, find: FindWindows
     ) -> Answer:
-        length, now = verified.caveats.exact, self._means.clock.now()
+        caveats, now = verified.caveats, self._means.clock.now()
         found = await self._means.read(
-            lambda reader: find(reader, source, stretch, length=length, now=now)
+            lambda reader: find(
+                reader, source, stretch, length=caveats.exact, now=now, caveats=caveats
+            )
         )
-        written = access(
-            verified,
-            READ,
-            source,
-            items=len(found.records),
-            size=found.size,
-            earliest=found.earliest,
-            latest=found.latest,
-        )
-        await self._means.door.record(verified, written)
+        await self._means.door.record(verified, windows_read(verified, READ, source, found))
         return Response(200, queries.array(found.records))
