@@ -39,6 +39,7 @@ class Door:
         self._writer = writer
         self._clock = clock
         self._refusals = Refusals(clock, self._write_down)
+        self.closed: Unavailable | None = None
         self._written: asyncio.Future[None] | None = None
 
     def behind(
@@ -51,10 +52,12 @@ class Door:
         """
 
         def guarded(request: Request) -> Awaitable[Answer]:
+            if self.closed is not None:
+                raise self.closed
             try:
                 verified = self._guard.check(request)
             except Unauthenticated as error:
-                return self._refuse(request, error)
+                return self._refuse(request, error, explain)
             request.token = verified
             held = at_once(request, verified) if at_once else None
             return held or self._answered(request, verified, handler, explain)
