@@ -7,7 +7,8 @@
    cannot borrow a session; and it is not the same origin either.
 3. A WebSocket has an exact `Origin`; who it is stands in its first message.
 4. The command line sends no `Sec-Fetch-*` at all; it is let through to the proof of its session.
-5. Whatever changes something says that its body is JSON, which no form of a page can say.
+5. Whatever changes something says that its body is JSON, which no form of a page can say; but for
+   objects, which have types of their own. What no page can make is the proof of the session.
 """
 
 import re
@@ -57,8 +58,10 @@ class Origins:
         raise Misdirected("this box does not answer under this name", found=host[:100])
 
 
-def check_api_call(method: str, headers: Mapping[str, str], origins: Origins) -> None:
-    """Refuse what a browser would send for another page.
+def check_api_call(
+    method: str, headers: Mapping[str, str], origins: Origins, *, any_type: bool = False
+) -> None:
+    """Refuse what a browser would send for another page; `any_type`: the body may be anything.
 
     Raises:
         Denied: as rules 2 to 4 say.
@@ -66,7 +69,7 @@ def check_api_call(method: str, headers: Mapping[str, str], origins: Origins) ->
     """
     _check_site(method, headers, origins)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method not in ("GET", "HEAD") and kind != JSON:
+    if method not in ("GET", "HEAD") and kind != JSON and not any_type:
         raise BadRequest(
             "the body must say that it is JSON",
             code="content-type",

@@ -117,12 +117,26 @@ class People:
         try:
             return await act(token)
         except Unauthenticated as error:
-            raise Unavailable(
-                "the box could not look this up for you",
-                code="refused-inside",
-                found=error.code,
-                remedy="Try again in a few seconds; if it stays so, restart the box",
-            ) from error
+            raise _refused(error) from error
+
+    async def acting_once(
+        self,
+        person: Person,
+        target: str,
+        method: str,
+        path: str,
+        act: Callable[[str], Awaitable[T]],
+    ) -> T:
+        """As `acting`, for what cannot be tried twice, such as passing on an upload.
+
+        Raises:
+            Unavailable: the token is refused.
+        """
+        token = await self.token(person, target, method, path, fresh=True)
+        try:
+            return await act(token)
+        except Unauthenticated as error:
+            raise _refused(error) from error
 
     async def end(self, person: Person) -> None:
         """Sign out."""
@@ -147,3 +161,12 @@ class People:
             self._known.clear()
         self._known[digest] = (now, person)
         return person
+
+
+def _refused(error: Unauthenticated) -> Unavailable:
+    return Unavailable(
+        "the box could not look this up for you",
+        code="refused-inside",
+        found=error.code,
+        remedy="Try again in a few seconds; if it stays so, restart the box",
+    )

@@ -24,7 +24,7 @@ from databox.kit.control import Control
 from databox.kit.dialer import Dialer
 from databox.kit.http.client import Connection
 from databox.kit.http.limits import Limits
-from databox.kit.http.message import Answer, Handler, Request, Response
+from databox.kit.http.message import Answer, Handler, Request, Response, Stream
 from databox.kit.http.render import refusal
 from databox.kit.http.router import Route, Router
 from databox.kit.http.server import Server
@@ -87,11 +87,11 @@ class Service:
         except DataboxError as error:
             return _refusing(_plain(error))
         try:
-            check_api_call(request.method, request.headers, self._origins)
             route = self._router.resolve(request)
+            check_api_call(request.method, request.headers, self._origins, any_type=route.streamed)
         except DataboxError as error:
             return _refusing(_api_answer(refusal(told(error))))
-        return Route(partial(self._api, route.handler), route.max_body)
+        return Route(partial(self._api, route.handler), route.max_body, route.streamed)
 
     async def _api(self, handler: Handler, request: Request) -> Answer:
         try:
@@ -177,9 +177,11 @@ def _refusing(answer: Answer) -> Route:
 
 def _api_answer(answer: Answer) -> Answer:
     """Put our headers on an answer of the API."""
-    if not isinstance(answer, Response):
+    if not isinstance(answer, Response | Stream):
         return answer
     extra = (*headers.api(), *answer.headers)
+    if isinstance(answer, Stream):
+        return Stream(answer.status, answer.content_type, answer.chunks, extra, answer.length)
     return Response(answer.status, answer.body, answer.content_type, extra)
 
 

@@ -132,7 +132,9 @@ class Guard:
         caveats = verified.caveats
         if self._pairs and verified.client != request.caller:
             raise BadToken("the token belongs to somebody else", code="token-client")
-        if caveats.method is not None and caveats.method != request.method:
+        # Whoever may have an answer may have its head.
+        methods = ("GET", "HEAD") if request.method == "HEAD" else (request.method,)
+        if caveats.method is not None and caveats.method not in methods:
             raise BadToken("the token does not permit this method", code="token-method")
         if not caveats.permits_path(request.path):
             raise BadToken("the token does not permit this path", code="token-path")

@@ -7,9 +7,11 @@ from databox.kit.database import explained, open_again, open_database, prepare, 
 from databox.store import audit
 from databox.store.engine import schema
 from databox.store.engine.ingest import Ingest
+from databox.store.objects import rows as objects
 from databox.store.reader import Reader
 from databox.store.writes import (
     DeleteItem,
+    DeleteObject,
     DeletePoints,
     DeleteSource,
     DeleteValue,
@@ -18,6 +20,7 @@ from databox.store.writes import (
     NewDocuments,
     NewEndings,
     NewItem,
+    NewObject,
     NewReading,
     NewState,
     NewValue,
@@ -31,6 +34,7 @@ from databox.wire.errors import Unavailable
 __all__ = [
     "MOST_WRITES",
     "DeleteItem",
+    "DeleteObject",
     "DeletePoints",
     "DeleteSource",
     "DeleteValue",
@@ -39,6 +43,7 @@ __all__ = [
     "NewDocuments",
     "NewEndings",
     "NewItem",
+    "NewObject",
     "NewReading",
     "NewState",
     "NewValue",
@@ -134,6 +139,7 @@ class StoreFile:
         self._connection.pragma("secure_delete", "on")
         self._refuse_older()
         prepare(self._connection, "store", schema.STEPS)
+        prepare(self._connection, "objects", objects.STEPS)
         end = rows(self._connection, "SELECT n, head, total FROM audit ORDER BY n DESC LIMIT 1")
         self._n, self._head, self._total = end[0] if end else (0, audit.START, 0)
         with explained():
@@ -158,6 +164,8 @@ class StoreFile:
                 )
             case DeleteValue():
                 return self._changed("DELETE FROM value WHERE key = ?", (write.key,))
+            case NewObject() | DeleteObject():
+                return objects.write(self._connection, write)
             case NewItem():
                 return self._register(write)
             case DeleteItem():

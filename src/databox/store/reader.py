@@ -11,6 +11,7 @@ from databox.store.engine import scan
 from databox.store.engine.points import RUN_BYTES, RUN_POINTS, Damage, Position, Run, render
 from databox.store.engine.scan import Scan, Span
 from databox.store.engine.windows import Window
+from databox.store.objects.rows import ObjectRows
 from databox.store.readings import LATEST, Reading
 
 Tags = str | Collection[str] | None
@@ -27,6 +28,7 @@ class Reader:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._scan = Scan(connection)
+        self.objects = ObjectRows(connection)
 
     def newest(self, source: str, last: int = LATEST, tags: Tags = None) -> Reading | None:
         """The newest reading up to `last`, Unix ms."""

@@ -147,6 +147,7 @@ class Store:
         self._reader: Reader = file.reader()
         # Made here: threads that are there cannot be forbidden later.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._folder = folder
         self._reserve = Reserve(folder / "reserve")
         self._writer = Writer(file, self._reserve, clock)
         self.clock = SteadyClock(clock, self._reader.state(_TIME), self._save_time)
@@ -164,7 +165,12 @@ class Store:
         self._ended = guard.ended
         self._door = Door(guard, self._writer, self.clock)
         self._answers = Answers(
-            self._door, self._reader, self._executor, clock=self.clock, origin=origin
+            self._door,
+            self._reader,
+            self._executor,
+            clock=self.clock,
+            origin=origin,
+            folder=self._folder / "objects",
         )
         self._reporter = Reporter(
             self._name,
@@ -177,6 +183,7 @@ class Store:
         self._tasks = [
             asyncio.create_task(self._every(TICK, self._tick)),
             asyncio.create_task(self._every(EVERY, self.report)),
+            asyncio.create_task(self._answers.shelf.tidy()),
         ]
 
     def on_ended(self, cut: "Cut") -> None:
@@ -209,6 +216,7 @@ class Store:
         await self._door.write_down_refusals(all_of_them=True)
         await self._reporter.report()
         await self._writer.close()
+        self._answers.shelf.close()
         self._executor.shutdown()
         self._reader.close()
         self._file.close()
@@ -234,6 +242,7 @@ class Store:
                 self._door.behind(handler, at_once.get(name), explain=name not in OF_2017),
                 max_body=endpoint.max_body,
                 any_case=True,
+                streamed=endpoint.body_streams,
             )
         return router
 

@@ -38,7 +38,8 @@ class Endpoint:
 
     `service`: who answers (`store` stands for every store). `path`: `{name}` is one segment,
     `{rest...}` the tail. `public`: reachable from a browser through the gateway, same path, or
-    for a store below `/api/stores/{store}`. `max_body`: bytes.
+    for a store below `/api/stores/{store}`. `max_body`: bytes. `body_streams`: the request's body
+    is read as it comes; `reply_streams`: the answer may be long, and is passed on as it comes.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Endpoint:
     callers: tuple[str, ...] = ()
     public: bool = False
     max_body: int = 64 * 1024
+    body_streams: bool = False
+    reply_streams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ class _Lines:
 
 NO = api.Nothing
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 # The table is written two lines an endpoint, as one reads it.
 # fmt: off
@@ -302,6 +306,15 @@ STORE = (
     _store.get("kv.list", "/kv", Raw,
         "Keys in order: ?prefix=&after=&limit=; `next` is where to go on", public=True),
     _store.get("kv.count", "/kv/count", Raw, "How many keys there are: ?prefix=", public=True),
+    _store.post("object.write", "/{key}/object", Raw, Raw,
+        "Write an object of any kind and size: its content as body, its media type as "
+        "Content-Type; gives {digest, size}", public=True, max_body=4 * GIB, body_streams=True),
+    _store.get("object.read", "/{key}/object", Raw,
+        "Read an object, or a part of it by Range", public=True, reply_streams=True),
+    _store.post("object.delete", "/{key}/object/delete", Raw, Raw,
+        "Delete an object", public=True),
+    _store.get("object.list", "/objects", Raw,
+        "The objects in order of their keys: ?prefix=&after=&limit=", public=True),
     _store.get("store.ws", "/ws", Raw, "WebSocket of subscribed events"),
     _store.get("store.sub", "/sub/{source}/{kind}", Raw, "Subscribe"),
     _store.get("store.unsub", "/unsub/{source}/{kind}", Raw, "End a subscription"),

@@ -368,9 +368,7 @@ class Connection(asyncio.Protocol):
         try:
             await self._send_stream(request, stream, keep)
         finally:
-            close = getattr(stream.chunks, "aclose", None)
-            if close is not None:
-                await close()
+            await stream.close()
 
     async def _send_stream(self, request: Request, stream: Stream, keep: bool) -> None:
         known = request.version == "1.1" or stream.length is not None

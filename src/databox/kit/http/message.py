@@ -100,6 +100,12 @@ class Stream:
         """The first value of the header called `name` (lower case), if there is one."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
+    async def close(self) -> None:
+        """Let go what the chunks are made of."""
+        close = getattr(self.chunks, "aclose", None)
+        if close is not None:
+            await close()
+
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:

@@ -52,8 +52,10 @@ def render_head(stream: Stream, date: bytes, connection: bytes, *, chunked: bool
     """The head of an answer that follows; `chunked` if its length is not known yet.
 
     Raises:
-        ValueError: As for `render`.
+        ValueError: As for `render`, or an answer of this status has no body.
     """
+    if stream.status in _BODILESS:
+        raise ValueError(f"an answer of status {stream.status} has no body")
     coding = _CHUNKED if chunked else b""
     if stream.length is not None:
         coding = b"Content-Length: %d\r\n" % stream.length

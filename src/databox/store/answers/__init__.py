@@ -1,12 +1,14 @@
 """What a store answers, behind the door: one file a subject, one function an endpoint."""
 
 from concurrent.futures import Executor
+from pathlib import Path
 
 from databox.kit.clock import Clock
 from databox.store.answers.catalogue import CatalogueAnswers
 from databox.store.answers.columns import ColumnAnswers
 from databox.store.answers.events import EventAnswers
 from databox.store.answers.means import Means
+from databox.store.answers.objects import ObjectAnswers
 from databox.store.answers.points import PointAnswers
 from databox.store.answers.readings import ReadingAnswers
 from databox.store.answers.tail import TailAnswers
@@ -15,6 +17,7 @@ from databox.store.answers.windows import WindowAnswers
 from databox.store.door import AtOnce, Door, Handler
 from databox.store.file import Reader
 from databox.store.listing import Listing
+from databox.store.objects.shelf import Shelf
 
 OF_2017 = frozenset(
     {
@@ -26,12 +29,26 @@ OF_2017 = frozenset(
 
 
 class Answers:
-    """Everything that is answered under a token; see `Means` for what it is made with."""
+    """Everything that is answered under a token; see `Means` for what it is made with.
 
-    def __init__(
-        self, door: Door, reader: Reader, executor: Executor, *, clock: Clock, origin: str
+    `folder`: where large objects are.
+    """
+
+    def __init__(  # noqa: PLR0913 - what answers are made with
+        self,
+        door: Door,
+        reader: Reader,
+        executor: Executor,
+        *,
+        clock: Clock,
+        origin: str,
+        folder: Path,
     ) -> None:
         self.means = Means(door, reader, executor, clock, origin, Listing(reader.items()))
+        self.shelf = Shelf(
+            folder, lambda names: self.means.read(lambda reader: reader.objects.known(names))
+        )
+        self._objects = ObjectAnswers(self.means, self.shelf)
         self.events = EventAnswers(self.means)
         self._catalogue = CatalogueAnswers(self.means)
         self._readings = ReadingAnswers(self.means, self.events)
@@ -66,6 +83,10 @@ class Answers:
             "kv.list": self._values.keys,
             "kv.count": self._values.count,
             "kv.delete": self._values.delete,
+            "object.write": self._objects.write,
+            "object.read": self._objects.read,
+            "object.delete": self._objects.delete,
+            "object.list": self._objects.listed,
         }
 
     async def turn(self, before: int, now: int) -> None:
