@@ -60,7 +60,10 @@ class Forward:
         path, target = (text.removeprefix(prefix) for text in (request.path, request.target))
         if endpoint.body_streams or endpoint.reply_streams:
             return await self._stream(request, person, store, path, target)
-        return await self._pass(request, person, store, path, target)
+        answer = await self._pass(request, person, store, path, target)
+        if answer.content_type == JSON:
+            return answer
+        return Response(answer.status, answer.body, answer.content_type, (_SAVED,))
 
     async def to_part(self, request: Request, endpoint: Endpoint) -> Response:
         """Any other public call."""

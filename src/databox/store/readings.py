@@ -1,10 +1,12 @@
 """Readings: what a driver writes, and how it looks in an answer. Pure."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from databox.store import media
 from databox.wire.errors import BadRequest
 
 EARLIEST = -62_135_596_800_000
@@ -83,9 +85,21 @@ def record_of(source: bytes, t: int, series: int, data: bytes) -> bytes:
     )
 
 
-def value_event(key: str, value: bytes) -> bytes:
-    """The event of a written value."""
-    return b'{"datasource_id":%b,"data":%b}' % (msgspec.json.encode(key), value)
+def value_event(key: str, value: bytes, kind: str = media.JSON) -> bytes:
+    """The event of a written value; of one that is not JSON it tells the type.
+
+    Text is told as text, everything else in base64.
+    """
+    if media.is_json(kind):
+        return b'{"datasource_id":%b,"data":%b}' % (msgspec.json.encode(key), value)
+    try:
+        text = value.decode() if media.is_text(kind) else None
+    except UnicodeDecodeError:
+        text = None
+    if text is not None:
+        return msgspec.json.encode({"datasource_id": key, "data": text, "type": kind})
+    told = {"datasource_id": key, "data": base64.b64encode(value).decode(), "type": kind}
+    return msgspec.json.encode({**told, "encoding": "base64"})
 
 
 def _decode(body: bytes) -> Any:

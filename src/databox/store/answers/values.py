@@ -7,7 +7,7 @@ import msgspec
 
 from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Request, Response
-from databox.store import asked, questions
+from databox.store import asked, media, questions
 from databox.store.answers.events import EventAnswers
 from databox.store.answers.means import Means
 from databox.store.audit import DELETE, READ, SUBSCRIBE, WRITE
@@ -26,17 +26,19 @@ class ValueAnswers:
         self._events = events
 
     async def write(self, request: Request, verified: Verified) -> Answer:
-        """Write a value, and send it to those who subscribed."""
+        """Write a value of any type, JSON if it says none, and send it to those who subscribed."""
         key = asked.name(request, "key", verified.caveats)
         asked.refuse_bounded(verified.caveats)
-        value = parse_value(request.body)
+        kind = media.of(request.headers, media.JSON)
+        json = media.is_json(kind)
+        value, kind = (parse_value(request.body), media.JSON) if json else (request.body, kind)
         receivers = self._events.subscribed(key, "kv")
         written = [access(verified, WRITE, key, items=1, size=len(value))]
         for each in receivers:
             written.append(access(each.verified, SUBSCRIBE, key, items=1, size=len(value)))
-        await self._means.door.write(verified, NewValue(key, value), *written)
-        self._events.send(receivers, value_event(key, value))
-        return Response(200, value)
+        await self._means.door.write(verified, NewValue(key, value, kind), *written)
+        self._events.send(receivers, value_event(key, value, kind))
+        return Response(200, value if json else b'{"size":%d}' % len(value))
 
     async def read(self, request: Request, verified: Verified) -> Answer:
         """Read a value."""
@@ -47,9 +49,9 @@ class ValueAnswers:
         if found is None:
             await door.record(verified, access(verified, READ, key))
             return Response(404, _NO_VALUE)
-        value, _ = found
+        value, kind = found
         await door.record(verified, access(verified, READ, key, items=1, size=len(value)))
-        return Response(200, value)
+        return Response(200, value, kind, () if kind == media.JSON else (media.NOSNIFF,))
 
     async def keys(self, request: Request, verified: Verified) -> Answer:
         """Keys in order, as far as the token lets see them."""
