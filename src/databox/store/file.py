@@ -1,8 +1,10 @@
 """The store's one encrypted file, as the writer thread has it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from databox.kit import log as lines
 from databox.kit.database import explained, open_again, open_database, prepare, rows, transaction
 from databox.store import audit
 from databox.store.engine import schema
@@ -55,8 +57,13 @@ __all__ = [
     "Write",
 ]
 
+log = logging.getLogger("databox.store")
+
 MOST_WRITES = 65_536
 """Writes that fit into one group."""
+_WAIT_MS, _BUSY_MS = 200, 5000
+"""Milliseconds that clearing the log, and everything else, waits for others to let go."""
+_REMOVALS = (DeletePoints, DeleteSource, DropRaw, DeleteValue, DeleteItem, DeleteObject)
 
 
 class StoreFile:
@@ -75,7 +82,7 @@ class StoreFile:
         self._key = key
         self._connection = open_database(path, key)
         self._n, self._head, self._total = 0, audit.START, 0
-        self._unsure = False
+        self._unsure = self._to_clear = False
         self._load()
 
     def commit(
@@ -92,8 +99,7 @@ class StoreFile:
         n, total = self._n + 1, self._total + sum(records.values())
         blob = audit.pack(records)
         head = audit.next_head(self._head, now, blob)
-        if self._unsure:
-            self._reload_points()
+        self._make_room()
         self._unsure = True
         with transaction(self._connection):
             self._points.begin(n)
@@ -105,6 +111,7 @@ class StoreFile:
             )
         self._unsure = False
         self._n, self._head, self._total = n, head, total
+        self._after(writes)
         return results
 
     def maintain(self) -> bool:
@@ -113,7 +120,14 @@ class StoreFile:
         Raises:
             Unavailable: nothing was changed; the code says why.
         """
-        return False
+        if self._unsure:
+            self._reload_points()
+        self._unsure = True
+        with transaction(self._connection):
+            more = self._points.seal()
+        self._unsure = False
+        self._cleared()
+        return more
 
     def reopen(self) -> None:
         """Open the file anew after the disk has failed, from what it really holds.
@@ -150,6 +164,34 @@ class StoreFile:
         tables = rows(self._connection, "SELECT 1 FROM sqlite_schema WHERE name = 'reading'")
         if tables:
             raise Unavailable("this file is of an older format", code="database-older")
+
+    def _make_room(self) -> None:
+        """Before a group: what could not be sealed when it should have been, is now or never."""
+        if self._unsure:
+            self._reload_points()
+        while self._points.hot.is_far_over:
+            self.maintain()
+
+    def _after(self, writes: Sequence[Write]) -> None:
+        """After a group, which is durable whatever happens here."""
+        self._to_clear = self._to_clear or any(isinstance(each, _REMOVALS) for each in writes)
+        try:
+            while self._points.hot.is_over:
+                self.maintain()
+            self._cleared()
+        except Unavailable as error:
+            lines.event(log, logging.WARNING, "packing-failed", code=error.code)
+
+    def _cleared(self) -> bool:
+        """Take what was deleted out of the log as well; False if somebody reads just now."""
+        if self._to_clear:
+            self._connection.set_busy_timeout(_WAIT_MS)
+            try:
+                busy, *_ = rows(self._connection, "PRAGMA wal_checkpoint(TRUNCATE)")[0]
+            finally:
+                self._connection.set_busy_timeout(_BUSY_MS)
+            self._to_clear = bool(busy)
+        return not self._to_clear
 
     def _reload_points(self) -> None:
         with explained():

@@ -7,9 +7,10 @@ import apsw
 
 from databox.kit.database import explained, rows, transaction
 from databox.store import audit
-from databox.store.engine import scan
-from databox.store.engine.points import RUN_BYTES, RUN_POINTS, Damage, Position, Run, render
-from databox.store.engine.scan import Scan, Span
+from databox.store.engine.points import RUN_BYTES, Damage, Position, Run, render
+from databox.store.engine.runs import Runs, Span
+from databox.store.engine.scan import Scan
+from databox.store.engine.summing import Asked, Summing
 from databox.store.engine.windows import Window
 from databox.store.objects.rows import ObjectRows
 from databox.store.readings import LATEST, Reading
@@ -55,17 +56,15 @@ class Reader:
 
         `after`: goes on behind this place, in the direction asked; `limit`: points in all.
         """
-        span, left = Span(first, last, newest_first), limit
-        while left is None or left > 0:
+        runs = Runs(self._scan, Span(first, last, newest_first), after, limit)
+        while True:
             with transaction(self._connection):
                 self._scan.begin()
-                series = self._chosen(source, tags)
-                run = self._scan.run(series, span, after, RUN_POINTS if left is None else left)
-            if run is None:
+                more = runs.gather(self._chosen(source, tags))
+            if not more:
                 return
-            yield run
-            after = run.end
-            left = None if left is None else left - len(run)
+            while (run := runs.ready()) is not None:
+                yield run
 
     def readings(
         self, source: str, first: int, last: int, *, tags: Tags = None, batch: int = 1000
@@ -90,7 +89,7 @@ class Reader:
         """How many points there are from `first` to `last`, Unix ms."""
         with transaction(self._connection):
             self._scan.begin()
-            return sum(1 for _ in self._scan.points(self._chosen(source, tags), first, last))
+            return self._scan.count(self._chosen(source, tags), first, last)
 
     def windows(  # noqa: PLR0913 - what a question about windows has
         self,
@@ -109,13 +108,15 @@ class Reader:
         left out. The points of all series asked for count together. `fields`: those of documents,
         the empty name for bare numbers; None is all. `percentiles`: such as 50 or 99.9.
         """
-        with transaction(self._connection):
-            self._scan.begin()
-            series = self._chosen(source, tags)
-            points = list(self._scan.points(series, first, end - 1))
-        yield from scan.windows_of(
-            iter(points), first, length, fields=fields, percentiles=percentiles
-        )
+        asked = Asked(first, end, length, fields, tuple(percentiles))
+        summing = Summing(self._connection, self._scan, asked)
+        while True:
+            with transaction(self._connection):
+                self._scan.begin()
+                found = summing.some(self._chosen(source, tags))
+            if found is None:
+                return
+            yield from found
 
     def series(self, source: str) -> list[str]:
         """The series of a source, as the canonical text of their tags."""
@@ -134,7 +135,8 @@ class Reader:
 
     def damage(self) -> list[Damage]:
         """What was found unreadable so far."""
-        return []
+        with transaction(self._connection):
+            return self._scan.damage()
 
     def value(self, key: str) -> tuple[bytes, str] | None:
         """The value under a key and its media type."""
@@ -179,6 +181,39 @@ class Reader:
             (after, last, most),
         )
         return [audit.Row(*row) for row in found]
+
+    def total(self, last: int | None = None) -> int:
+        """How many accesses the chain records up to row `last`; without one, all of them."""
+        until = 2**62 if last is None else last
+        found = self._rows(
+            "SELECT total FROM audit WHERE n <= ? ORDER BY n DESC LIMIT 1", (until,)
+        ) or self._rows(
+            "SELECT total FROM pack WHERE last <= ? ORDER BY last DESC LIMIT 1", (until,)
+        )
+        return int(found[0][0]) if found else 0
+
+    def head_at(self, records: int) -> str:
+        """The chain's head, in hex, where it comes to record that many; "" if it never does."""
+        packed = self._rows(
+            "SELECT rows, head, (SELECT head FROM pack AS before WHERE before.last < pack.last"
+            " ORDER BY last DESC LIMIT 1) FROM pack WHERE total >= ? ORDER BY last LIMIT 1",
+            (records,),
+        )
+        if packed:
+            pressed, end, before = packed[0]
+            return audit.head_within(audit.unpress(pressed, end), before or audit.START, records)
+        found = self._rows(
+            "SELECT total, head FROM audit WHERE total >= ? ORDER BY n LIMIT 1", (records,)
+        )
+        return found[0][1].hex() if found and found[0][0] == records else ""
+
+    def newest_access(self) -> audit.Row | None:
+        """The last row of the chain that records any access, unless it was pressed already."""
+        found = self._rows(
+            "SELECT n, t, total, blob, head FROM audit WHERE length(blob) > 2"
+            " ORDER BY n DESC LIMIT 1"
+        )
+        return audit.Row(*found[0]) if found else None
 
     def chain(self) -> Iterator[audit.Row]:
         """The whole chain of accesses, oldest first."""

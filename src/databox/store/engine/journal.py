@@ -16,16 +16,17 @@ import msgspec
 from databox.kit.database import rows
 from databox.store.engine.points import Number, number_of
 
-MOST_POINTS = 16_384
-MOST_BYTES = 4 * 1024 * 1024
-"""What the journal holds at most once a group is done."""
-
 Entry = tuple[int, int, bytes] | tuple[int, bytes, bytes, bytes]
 Content = Number | bytes
 """A number, or the JSON of a document."""
 
 encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
+
+
+def entries(blob: bytes) -> list[Any]:
+    """The entries of a row as they were written."""
+    return _decode(blob)
 
 
 def decode(blob: bytes) -> Iterator[tuple[int, int, Content]]:

@@ -18,6 +18,9 @@ RUN_POINTS = 4096
 RUN_BYTES = 512 * 1024
 """What a run holds at most; a single document may be larger than that."""
 
+HOUR = 3_600_000
+"""Milliseconds."""
+
 Number = int | float
 
 

@@ -1,28 +1,28 @@
-"""The reading side: finds the points of a source in order of time."""
+"""The reading side: what blocks and the journal together say, within one snapshot."""
 
-from array import array
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from databox.store.engine import windows
+from databox.kit.database import rows
+from databox.store.engine.blocks import Blocks, Meta, UnreadableError
 from databox.store.engine.journal import Content, Journal
-from databox.store.engine.points import RUN_BYTES, RUN_POINTS, Position, Run, render
-from databox.store.engine.windows import Window
+from databox.store.engine.points import Damage, number_of
+from databox.store.readings import EARLIEST
+
+if TYPE_CHECKING:
+    from databox.store.engine.batch import Batch
 
 Point = tuple[int, int, Content]
 """Time, series, content."""
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time, both ends inclusive, Unix ms, and from which end it is read."""
-
-    first: int
-    last: int
-    newest_first: bool = False
+_TRIES: Final = 64
+"""Unreadable blocks that are passed over in search of the newest point."""
+_MOST_DAMAGE: Final = 1000
+_DAMAGED: Final = (
+    "SELECT source, tags, first, last, why FROM damage JOIN series ON series.id = damage.series"
+)
 
 
 class Scan:
@@ -30,92 +30,117 @@ class Scan:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._journal = Journal()
+        self.journal = Journal()
+        self.blocks = Blocks(connection)
+        self._unreadable: dict[Meta, str] = {}
 
     def begin(self) -> None:
         """A snapshot has begun."""
-        self._journal.refresh(self._connection)
+        self.journal.refresh(self._connection)
 
     def series(self, source: str, tags: str | None = None) -> dict[int, str]:
         """The series of a source: their numbers and tags."""
-        found = self._connection.execute(
+        found = rows(
+            self._connection,
             "SELECT id, tags FROM series WHERE source = ?1 AND (?2 IS NULL OR tags = ?2)",
             (source, tags),
         )
-        return {int(number): str(text) for number, text in found}
+        return dict(found)
 
-    def newest(self, series: Collection[int], last: int) -> Point | None:
+    def newest(self, series: Iterable[int], last: int) -> Point | None:
         """The newest point up to `last`."""
         found: Point | None = None
         for number in series:
-            tail = self._journal.tail(number)
-            t = tail.newest(last)
-            if t is not None and (found is None or (t, number) > found[:2]):
-                found = t, number, tail.points[t]
+            point = self._newest_of(number, last)
+            if point is not None and (found is None or point[:2] > found[:2]):
+                found = point
         return found
 
-    def points(self, series: Collection[int], first: int, last: int) -> Iterator[Point]:
-        """All points from `first` to `last`, in order."""
-        every: list[Point] = []
-        for number in series:
-            tail = self._journal.tail(number)
-            every += [(t, number, tail.points[t]) for t in tail.times(first, last)]
-        every.sort(key=lambda point: point[:2])
-        return iter(every)
+    def count(self, series: Iterable[int], first: int, last: int) -> int:
+        """How many points there are from `first` to `last`."""
+        return sum(self._count_of(number, first, last) for number in series)
 
-    def run(
-        self, series: dict[int, str], span: Span, after: Position | None, most: int
-    ) -> Run | None:
-        """The next run after a position, None if there is nothing more."""
-        every = list(self.points(series, span.first, span.last))
-        if span.newest_first:
-            every.reverse()
-        if after is not None:
-            place = (after.t, after.series)
-            every = [
-                each
-                for each in every
-                if (each[:2] < place if span.newest_first else each[:2] > place)
-            ]
-        taken, size = [], 0
-        for each in every[: min(most, RUN_POINTS)]:
-            taken.append(each)
-            size += len(each[2]) if isinstance(each[2], bytes) else 8
-            if size >= RUN_BYTES:
-                break
-        return run_of(taken, series) if taken else None
+    def read(self, meta: Meta) -> "Batch | None":
+        """The points of a block; None, and a word in `damage`, if they are lost."""
+        try:
+            return self.blocks.read(meta)
+        except UnreadableError as error:
+            if len(self._unreadable) < _MOST_DAMAGE:
+                self._unreadable[meta] = error.why
+            return None
 
+    def damage(self) -> list[Damage]:
+        """What was found unreadable so far."""
+        found = [Damage(*row) for row in rows(self._connection, _DAMAGED)]
+        for meta, why in self._unreadable.items():
+            query = "SELECT source, tags FROM series JOIN block ON series = id WHERE chunk = ?"
+            for source, tags in rows(self._connection, query, (meta.chunk,)):
+                found.append(Damage(source, tags, meta.first, meta.last, why))
+        return found
 
-def run_of(points: Sequence[Point], tags: dict[int, str]) -> Run:
-    """A run of these points, at least one."""
-    numbers = sorted({number for _, number, _ in points})
-    places = {number: place for place, number in enumerate(numbers)}
-    which = [places[number] for _, number, _ in points] if len(numbers) > 1 else None
-    times = array("q", [t for t, _, _ in points])
-    end = Position(points[-1][0], points[-1][1])
-    contents = [content for _, _, content in points]
-    names = tuple(tags[number] for number in numbers)
-    if any(isinstance(each, bytes) for each in contents):
-        texts = [each if isinstance(each, bytes) else render(each) for each in contents]
-        return Run(names, tuple(numbers), which, times, None, b"", texts, end)
-    whole = bytes([isinstance(each, int) for each in contents])
-    values = array("d", [each for each in contents if not isinstance(each, bytes)])
-    return Run(names, tuple(numbers), which, times, values, whole if any(whole) else b"", None, end)
+    def together(self, number: int, metas: Sequence[Meta], first: int, last: int) -> "list[Batch]":
+        """The points of a series from `first` to `last`, block by block, with the journal's.
 
+        `metas`: the blocks that reach into that stretch, in order.
+        """
+        parts: list[Batch] = []
+        tail, at = self.journal.tail(number), first
+        for meta in metas:
+            end = min(meta.last, last)
+            batch = self.read(meta)
+            cut = None if batch is None else batch.between(max(meta.first, first), end)
+            self._add(parts, cut, number, tail.times(at, end))
+            at = end + 1
+        self._add(parts, None, number, tail.times(at, last))
+        return parts
 
-def windows_of(
-    points: Iterator[Point],
-    first: int,
-    length: int,
-    *,
-    fields: Collection[str] | None,
-    percentiles: Sequence[float],
-) -> Iterator[Window]:
-    """What points come to, window by window; windows begin at `first` and so on."""
+    def _add(
+        self, parts: "list[Batch]", batch: "Batch | None", number: int, times: list[int]
+    ) -> None:
+        from databox.store.engine.batch import batch_of, merged
 
-    def start_of(point: Point) -> int:
-        return first + (point[0] - first) // length * length
+        if times:
+            points = self.journal.tail(number).points
+            newer = batch_of(times, [points[t] for t in times])
+            batch = newer if batch is None else merged(batch, newer)
+        if batch is not None and len(batch):
+            parts.append(batch)
 
-    for start, each in groupby(points, start_of):
-        contents = (content for _, _, content in each)
-        yield from windows.summarize(start, contents, fields, percentiles)
+    def _newest_of(self, number: int, last: int) -> Point | None:
+        tail = self.journal.tail(number)
+        hot = tail.newest(last)
+        cold = self._newest_in_blocks(number, last, -(2**62) if hot is None else hot)
+        if cold is not None and (hot is None or cold[0] > hot):
+            return cold
+        return None if hot is None else (hot, number, tail.points[hot])
+
+    def _newest_in_blocks(self, number: int, last: int, above: int) -> Point | None:
+        """The newest point up to `last` that is in a block, if it is newer than `above`."""
+        t, data = rows(self._connection, "SELECT t, data FROM series WHERE id = ?", (number,))[0]
+        if t is None or t <= above:
+            return None
+        if t <= last:
+            found = number_of(data)
+            return t, number, data if found is None else found
+        for meta in self.blocks.overlapping_backwards(number, EARLIEST, last, _TRIES):
+            if meta.last <= above:
+                return None
+            batch = self.read(meta)
+            if batch is not None:
+                batch = batch.between(meta.first, last)
+                return batch.last, number, batch.content(len(batch) - 1)
+        return None
+
+    def _count_of(self, number: int, first: int, last: int) -> int:
+        tail = self.journal.tail(number)
+        found, at = 0, first
+        for meta in self.blocks.overlapping(number, first, last):
+            hot = tail.times(max(meta.first, first), min(meta.last, last))
+            if not hot and first <= meta.first and meta.last <= last:
+                found += meta.points
+            else:
+                parts = self.together(number, [meta], max(meta.first, first), min(meta.last, last))
+                found += sum(map(len, parts))
+            found += len(tail.times(at, meta.first - 1))
+            at = max(meta.last + 1, at)
+        return found + len(tail.times(at, last))

@@ -4,7 +4,7 @@ from typing import Final
 
 POINTS: Final = """
     CREATE TABLE series (
-        id INTEGER PRIMARY KEY, source TEXT NOT NULL, tags TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, tags TEXT NOT NULL,
         t INTEGER, data BLOB, UNIQUE (source, tags));
     CREATE TABLE journal (id INTEGER PRIMARY KEY, points INTEGER NOT NULL, entries BLOB NOT NULL);
     CREATE TABLE block (

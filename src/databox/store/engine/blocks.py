@@ -1,0 +1,267 @@
+"""Blocks in the file: which there are, and reading, writing and removing one.
+
+The blocks of a series never overlap in time. A block's row tells where it is in time and what its
+points sum up to; its bytes are in another table, so that a page of those that cannot be read costs
+only this block.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from databox.kit.database import rows
+from databox.store.engine.points import render
+from databox.store.readings import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    from databox.store.engine.batch import Batch
+    from databox.store.engine.codec import Codec
+
+MOST_POINTS: Final = 4096
+MOST_BYTES: Final = 256 * 1024
+"""What a block holds at most; a single document may be larger than that."""
+
+_TRIES: Final = 16
+"""Unreadable blocks that are passed over in search of the newest point."""
+
+_META: Final = "SELECT series, first, last, points, bytes, chunk FROM block"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Where a block is. `first`, `last`: Unix ms, both inclusive; `size`: bytes, unpacked."""
+
+    series: int
+    first: int
+    last: int
+    points: int
+    size: int
+    chunk: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether what comes beside it should rather go into it."""
+        return self.points < MOST_POINTS // 2 and self.size < MOST_BYTES // 2
+
+
+class UnreadableError(Exception):
+    """A block's bytes are lost. `why`: one word."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Blocks:
+    """The blocks of a file, through one connection and on one thread."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._codec: Codec | None = None
+        self._next = 0
+
+    def overlapping(self, series: int, first: int, last: int, most: int = -1) -> list[Meta]:
+        """The blocks that reach into a stretch of time, in order."""
+        if first > last:
+            return []
+        before = self.before(series, first)
+        inside = rows(
+            self._connection,
+            f"{_META} WHERE series = ? AND first > ? AND first <= ? ORDER BY first LIMIT ?",
+            (series, first, last, most),
+        )
+        found = [Meta(*row) for row in inside]
+        if before is not None and before.last >= first:
+            return [before, *found]
+        return found
+
+    def overlapping_backwards(self, series: int, first: int, last: int, most: int) -> list[Meta]:
+        """The same from the newest on."""
+        found = rows(
+            self._connection,
+            f"{_META} WHERE series = ? AND first <= ? ORDER BY first DESC LIMIT ?",
+            (series, last, most),
+        )
+        return [meta for meta in (Meta(*row) for row in found) if meta.last >= first]
+
+    def before(self, series: int, t: int) -> Meta | None:
+        """The last block that begins at or before a moment."""
+        found = rows(
+            self._connection,
+            f"{_META} WHERE series = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (series, t),
+        )
+        return Meta(*found[0]) if found else None
+
+    def behind(self, series: int, t: int) -> Meta | None:
+        """The first block that begins after a moment."""
+        found = rows(
+            self._connection,
+            f"{_META} WHERE series = ? AND first > ? ORDER BY first LIMIT 1",
+            (series, t),
+        )
+        return Meta(*found[0]) if found else None
+
+    def read(self, meta: Meta) -> "Batch":
+        """The points of a block.
+
+        Raises:
+            UnreadableError: its bytes are lost.
+        """
+        # The columns load numpy, see `arrays`.
+        from databox.store.engine.codec import CodecError
+
+        try:
+            # Straight from the library: which of its errors it is decides what is lost.
+            query = "SELECT content FROM chunk WHERE id = ?"
+            found: list[Any] = self._connection.execute(query, (meta.chunk,)).fetchall()
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
+            raise UnreadableError(type(error).__name__.removesuffix("Error").lower()) from error
+        if not found:
+            raise UnreadableError("missing")
+        try:
+            batch = self._code().decode(found[0][0])
+        except CodecError as error:
+            raise UnreadableError("codec") from error
+        if (len(batch), batch.first, batch.last) != (meta.points, meta.first, meta.last):
+            raise UnreadableError("mismatch")
+        return batch
+
+    def write(self, series: int, batch: "Batch") -> list[Meta]:
+        """Put points into blocks of their own; nothing of the series may lie between them."""
+        return [self._write(series, batch.part(*piece)) for piece in _pieces(batch)]
+
+    def remove(self, meta: Meta) -> None:
+        """Remove a block with its sums, also where its bytes cannot be reached any more."""
+        place = (meta.series, meta.first)
+        self._connection.execute("DELETE FROM block WHERE series = ? AND first = ?", place)
+        self._connection.execute("DELETE FROM sketch WHERE series = ? AND first = ?", place)
+        try:
+            with self._connection:
+                self._connection.execute("DELETE FROM chunk WHERE id = ?", (meta.chunk,))
+        except (apsw.CorruptError, apsw.NotADBError):
+            # Its pages stay behind, as unreadable as they are.
+            return
+
+    def retire(self, meta: Meta, why: str) -> None:
+        """Take a block that is lost out of the way, and remember it."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO damage VALUES (?, ?, ?, ?)",
+            (meta.series, meta.first, meta.last, why),
+        )
+        self.remove(meta)
+
+    def sums(self, series: int, first: int, last: int) -> Iterator[tuple[Meta, bytes]]:
+        """The blocks that reach into a stretch of time, each with its packed sums."""
+        before = self.before(series, first)
+        start = first if before is None or before.last < first else before.first
+        found = rows(
+            self._connection,
+            "SELECT series, first, last, points, bytes, chunk, sums FROM block"
+            " WHERE series = ? AND first >= ? AND first <= ? ORDER BY first",
+            (series, start, last),
+        )
+        return ((Meta(*row[:6]), row[6]) for row in found)
+
+    def packed(self, meta: Meta) -> tuple[bytes, bytes]:
+        """The packed sums and sketches of one block."""
+        found = rows(
+            self._connection,
+            "SELECT sums, sketches FROM block LEFT JOIN sketch USING (series, first)"
+            " WHERE series = ? AND first = ?",
+            (meta.series, meta.first),
+        )
+        return found[0]
+
+    def sketches(self, series: int, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        """The packed sketches of the blocks that begin in a stretch of time, each with when."""
+        query = (
+            "SELECT first, sketches FROM sketch WHERE series = ? AND first >= ? AND first <= ?"
+            " ORDER BY first"
+        )
+        return iter(rows(self._connection, query, (series, first, last)))
+
+    def points_between(self, series: int, first: int, last: int) -> int:
+        """About how many points there are: those of all blocks that begin in a stretch of time."""
+        query = (
+            "SELECT coalesce(sum(points), 0) FROM block"
+            " WHERE series = ? AND first >= ? AND first <= ?"
+        )
+        return int(rows(self._connection, query, (series, first, last))[0][0])
+
+    def note_newest(self, series: int, batch: "Batch") -> None:
+        """Remember the newest point that is in a block, so that none is unpacked to find it."""
+        content = batch.content(len(batch) - 1)
+        data = content if isinstance(content, bytes) else render(content)
+        self._connection.execute(
+            "UPDATE series SET t = ?1, data = ?2 WHERE id = ?3 AND (t IS NULL OR t <= ?1)",
+            (batch.last, data, series),
+        )
+
+    def find_newest(self, series: int) -> None:
+        """Look for the newest point anew, after points were removed."""
+        self._connection.execute("UPDATE series SET t = NULL, data = NULL WHERE id = ?", (series,))
+        for meta in self.overlapping_backwards(series, EARLIEST, LATEST, _TRIES):
+            try:
+                self.note_newest(series, self.read(meta))
+            except UnreadableError:
+                continue
+            return
+
+    def _write(self, series: int, batch: "Batch") -> Meta:
+        from databox.store.engine import rollup
+        from databox.store.engine.batch import settled
+
+        batch = settled(batch)
+        sums, sketches = rollup.pack(batch)
+        chunk = self._number()
+        meta = Meta(series, batch.first, batch.last, len(batch), batch.size, chunk)
+        self._connection.execute(
+            "INSERT INTO chunk VALUES (?, ?)", (chunk, self._code().encode(batch))
+        )
+        self._connection.execute(
+            "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (series, meta.first, meta.last, meta.points, meta.size, chunk, sums),
+        )
+        self._connection.execute(
+            "INSERT INTO sketch VALUES (?, ?, ?)", (series, meta.first, sketches)
+        )
+        return meta
+
+    def _number(self) -> int:
+        """A number for bytes that none had before while this runs: readers remember by it."""
+        if not self._next:
+            self._next = int(rows(self._connection, "SELECT max(id) FROM chunk")[0][0] or 0)
+        self._next += 1
+        return self._next
+
+    def _code(self) -> "Codec":
+        if self._codec is None:
+            from databox.store.engine.codec import Codec
+
+            self._codec = Codec()
+        return self._codec
+
+
+def pieces(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """How points of these sizes, in bytes, are spread over blocks: alike, and in order."""
+    cuts, start, size = [], 0, 0
+    most = -(-len(sizes) // -(-len(sizes) // MOST_POINTS)) if sizes else 0
+    for place, each in enumerate(sizes):
+        if place > start and (place - start >= most or size + each > MOST_BYTES):
+            cuts.append((start, place))
+            start, size = place, 0
+        size += each
+    return [*cuts, (start, len(sizes))] if sizes else []
+
+
+def _pieces(batch: "Batch") -> list[tuple[int, int]]:
+    if batch.documents is not None:
+        return pieces(list(map(len, batch.documents)))
+    count = len(batch)
+    blocks = -(-count // MOST_POINTS)
+    bounds = [count * place // blocks for place in range(blocks + 1)] if blocks else [0]
+    return list(pairwise(bounds))
