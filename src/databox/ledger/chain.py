@@ -25,6 +25,7 @@ from databox.wire.ledger import (
     Discrepancy,
     Entry,
     Event,
+    Installed,
     StoreHead,
     Uninstalled,
     leaf_hash,
@@ -184,9 +185,7 @@ class Ledger:
             if found is None:
                 raise NotFound("there is nothing to accept", field="store", found=store[:40])
             self.append(BY, [Accepted(store=store, user=user)])
-            self._known.accept(store)
-            if found.head:
-                self._known.learn(found, self._clock.now(), told=True)
+            self._known.accept(found, self._clock.now())
 
     def size(self) -> int:
         """How many lines there are."""
@@ -293,8 +292,13 @@ class Ledger:
                 "INSERT OR REPLACE INTO ledger_source VALUES (?, ?, ?)", called
             )
         self._sums.add(entry)
-        if isinstance(entry.event, Uninstalled) and not entry.event.kept:
-            self._known.forget(entry.event.component + STORE_SUFFIX)
+        match entry.event:
+            case Uninstalled(component=name, kept=False):
+                self._known.delete(name + STORE_SUFFIX)
+            case Installed(component=name):
+                self._known.make(name + STORE_SUFFIX)
+            case _:
+                pass
 
     def _write_heads(self, until: int | None = None) -> None:
         for head in self._known.unwritten(until):

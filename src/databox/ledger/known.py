@@ -19,16 +19,18 @@ HOUR = 3_600_000
 FORMAT: Final = """
     CREATE TABLE ledger_known (
         store TEXT PRIMARY KEY, head TEXT NOT NULL, records INTEGER NOT NULL,
-        told TEXT NOT NULL, written TEXT NOT NULL, t INTEGER NOT NULL) WITHOUT ROWID;
+        told TEXT NOT NULL, written TEXT NOT NULL, t INTEGER NOT NULL, deleted INTEGER NOT NULL
+        ) WITHOUT ROWID;
     INSERT INTO ledger_known SELECT store, ledger_head.head,
         coalesce(json_extract(CAST(leaf AS TEXT), '$.event.records'), 0),
-        ledger_head.head, ledger_head.head, t FROM ledger_head JOIN ledger_entry USING (n);
+        ledger_head.head, ledger_head.head, t, 0 FROM ledger_head JOIN ledger_entry USING (n);
     DROP TABLE ledger_head;
     CREATE TABLE ledger_alarm (
         store TEXT PRIMARY KEY, n INTEGER NOT NULL, head TEXT NOT NULL, records INTEGER NOT NULL
         ) WITHOUT ROWID;
     """
-"""`told`: the head of the last summary; `written`: the last head that has a line, since `t`."""
+"""`told`: the head of the last summary; `written`: the last head that has a line; `t`: since when one
+waits for a line; `deleted`: the store's last words may still come, but the next one begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class KnownHeads:
         """What is known of a store, None before it told anything."""
         found = rows(
             self._connection,
-            "SELECT head, records, told FROM ledger_known WHERE store = ?",
+            "SELECT head, records, told FROM ledger_known WHERE store = ? AND NOT deleted",
             (store,),
         )
         return Known(*found[0]) if found else None
@@ -62,7 +64,7 @@ class KnownHeads:
     def learn(self, event: StoreHead, now: int, *, told: bool) -> None:
         """A store's newest head; `told`: it ends a summary."""
         self._connection.execute(
-            "INSERT INTO ledger_known VALUES (?1, ?2, ?3, iif(?4, ?2, ''), '', ?5)"
+            "INSERT INTO ledger_known VALUES (?1, ?2, ?3, iif(?4, ?2, ''), '', ?5, 0)"
             " ON CONFLICT (store) DO UPDATE SET head = ?2, records = ?3,"
             " told = iif(?4, ?2, told), t = iif(head = written, ?5, t)",
             (event.store, event.head, event.records, told, now),
@@ -86,10 +88,16 @@ class KnownHeads:
             "UPDATE ledger_known SET written = ? WHERE store = ?", (event.head, event.store)
         )
 
-    def forget(self, store: str) -> None:
-        """The store was deleted: one of that name begins anew."""
-        for table in ("known", "alarm"):
-            self._connection.execute(f"DELETE FROM ledger_{table} WHERE store = ?", (store,))  # noqa: S608 - fixed words only
+    def delete(self, store: str) -> None:
+        """The owner has the store deleted."""
+        self._connection.execute("UPDATE ledger_known SET deleted = 1 WHERE store = ?", (store,))
+        self._connection.execute("DELETE FROM ledger_alarm WHERE store = ?", (store,))
+
+    def make(self, store: str) -> None:
+        """A store is made: if one of that name was deleted, it begins anew."""
+        self._connection.execute(
+            "DELETE FROM ledger_known WHERE store = ? AND deleted = 1", (store,)
+        )
 
     def raise_alarm(self, event: Discrepancy, n: int) -> None:
         """A store does not fit what is known; line `n` says so."""
@@ -109,6 +117,10 @@ class KnownHeads:
         )
         return StoreHead(store=store, head=found[0][0], records=found[0][1]) if found else None
 
-    def accept(self, store: str) -> None:
+    def accept(self, found: StoreHead, now: int) -> None:
         """What the store has is what is known from now on."""
-        self._connection.execute("DELETE FROM ledger_alarm WHERE store = ?", (store,))
+        self._connection.execute("DELETE FROM ledger_alarm WHERE store = ?", (found.store,))
+        if found.head:
+            self.learn(found, now, told=True)
+        else:
+            self._connection.execute("DELETE FROM ledger_known WHERE store = ?", (found.store,))

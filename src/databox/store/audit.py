@@ -58,6 +58,7 @@ class Row:
 
 encode = msgspec.json.Encoder().encode
 _rows = msgspec.json.Decoder(list[tuple[int, Record]])
+_counts = msgspec.json.Decoder(list[tuple[int, msgspec.Raw]])
 
 
 def pack(records: Mapping[bytes, int]) -> bytes:
@@ -87,18 +88,49 @@ def unpress(pressed: bytes, head: bytes) -> list[Row]:
     return [Row(*each, b"") for each in plain[:-1]] + [Row(*plain[-1], head)]
 
 
+def head_within(rows: Iterable[Row], before: bytes, records: int) -> str:
+    """The head, in hex, after the first of pressed rows that records that many; "" if none does.
+
+    `before`: the head before them.
+    """
+    head = before
+    for row in rows:
+        head = next_head(head, row.t, row.blob)
+        if row.total == records:
+            return head.hex()
+    return ""
+
+
+class Chain:
+    """The chain as far as it was looked at: each row must follow from the one before."""
+
+    __slots__ = ("head", "next", "total")
+
+    def __init__(self) -> None:
+        self.head = START
+        self.next: int | None = None
+        self.total = 0
+
+    def follows(self, row: Row) -> bool:
+        """Whether `row` is the next one, unchanged; goes on behind it."""
+        self.head = next_head(self.head, row.t, row.blob)
+        if (row.head and self.head != row.head) or self.next not in (None, row.n):
+            return False
+        try:
+            self.total += sum(count for count, _ in _counts.decode(row.blob))
+        except (msgspec.MsgspecError, ValueError):
+            return False
+        self.next = row.n + 1
+        return self.total == row.total
+
+
 def broken_at(rows: Iterable[Row]) -> int | None:
     """The number of the first row that does not follow from the one before; None if all do.
 
     Among pressed rows it is the last of them.
     """
-    head, expected = START, None
-    for row in rows:
-        head = next_head(head, row.t, row.blob)
-        if (row.head and head != row.head) or (expected is not None and row.n != expected):
-            return row.n
-        expected = row.n + 1
-    return None
+    chain = Chain()
+    return next((row.n for row in rows if not chain.follows(row)), None)
 
 
 def summarize(store: str, rows: Iterable[Row], labels: Mapping[str, str]) -> list[Event]:

@@ -1,5 +1,9 @@
 """Tells the ledger what was looked at: the head of the store's chain and a line for each kind.
 
+The head is told every ten seconds in which anything happened, so that a copy put back later shows.
+The lines follow once a minute, since they are most of the ledger, or at once while somebody looks
+at the History.
+
 A batch is settled in the file before it is sent, so a store that was killed sends the very same
 one again, and the ledger, which knows its head, writes it once.
 """
@@ -8,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -21,17 +26,29 @@ from databox.wire.ledger import Event, StoreHead
 log = logging.getLogger("databox.store")
 
 EVERY = 10.0
-"""Seconds between two reports."""
+"""Seconds between two reports of the head."""
+LINES_EVERY = 60.0
+"""Seconds between two reports of what was looked at, while nobody watches."""
 SEND_SECONDS = 3.0
 """Less than a store is given to stop, so that a ledger that is away does not get it killed."""
 MOST_BYTES = 768 * 1024
 """Bytes of events in a batch; the ledger takes 1 MiB."""
-MOST_ROWS = 500
+MOST_ROWS = 3000
+"""Rows in a batch: a minute of 50 commits a second."""
 
 REPORTED, SETTLED = "reported", "report-settled"
 
-Send = Callable[[tuple[Event, ...]], Awaitable[None]]
-Read = Callable[[Callable[[Reader], "Batch | None"]], Awaitable["Batch | None"]]
+T = TypeVar("T")
+Send = Callable[[tuple[Event, ...]], Awaitable[bool]]
+"""Gives events to the ledger; whether somebody looks at the History."""
+
+
+class Read(Protocol):
+    """Runs a function with the reader on the reading thread."""
+
+    async def __call__(self, work: Callable[[Reader], T]) -> T:
+        """What the function gives."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,25 @@ class Reporter:
         self._send = send
         self._labels = labels
         self._one_at_a_time = asyncio.Lock()
+        self._lines_told = asyncio.get_running_loop().time()
+        self._head_told = ""
+        self._watched = False
+
+    async def tick(self) -> None:
+        """Send what is due now: the head, or all there is."""
+        now = asyncio.get_running_loop().time()
+        if self._watched or now - self._lines_told >= LINES_EVERY:
+            await self.report()
+            return
+        async with self._one_at_a_time:
+            try:
+                if head := await self._read(self._new_head):
+                    await self._tell((head,))
+                    self._head_told = head.head
+            except (DataboxError, TimeoutError) as error:
+                lines.event(log, logging.WARNING, "report-failed", why=error)
+        if self._watched:
+            await self.report()
 
     async def report(self) -> bool:
         """Send everything that is committed; what cannot be sent now goes with the next report.
@@ -75,11 +111,11 @@ class Reporter:
         Whether all of it was sent.
         """
         async with self._one_at_a_time:
+            self._lines_told = asyncio.get_running_loop().time()
             try:
                 while batch := await self._read(self._next):
                     await self._writer.write(NewState(SETTLED, batch.last))
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await self._send(batch.events)
+                    await self._tell(batch.events)
                     await self._writer.write(NewState(REPORTED, batch.last))
                     while await self._writer.write(PackAudit(batch.last)):
                         pass
@@ -87,6 +123,19 @@ class Reporter:
                 lines.event(log, logging.WARNING, "report-failed", why=error)
                 return False
             return True
+
+    async def _tell(self, events: tuple[Event, ...]) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            self._watched = await self._send(events)
+
+    def _new_head(self, reader: Reader) -> StoreHead | None:
+        """The head, if the ledger does not know it; nothing while a batch waits to be heard."""
+        row = reader.newest_access()
+        reported, settled = reader.state(REPORTED), reader.state(SETTLED)
+        if row is None or settled > reported or row.n <= reported:
+            return None
+        head = StoreHead(store=self._store, head=row.head.hex(), records=row.total)
+        return None if head.head == self._head_told else head
 
     def _next(self, reader: Reader) -> Batch | None:
         """The batch that was settled but perhaps not heard, else a new one, None if all is told."""

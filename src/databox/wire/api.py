@@ -545,6 +545,15 @@ class KnownHead(_Api, frozen=True, kw_only=True):
     records: int = 0
 
 
+class ChainReply(_Api, frozen=True, kw_only=True):
+    """A store's check of its own record of accesses; `why` and `detail` as in `Discrepancy`."""
+
+    ok: bool
+    records: int
+    why: str = ""
+    detail: str = ""
+
+
 class Alarms(_Api, frozen=True, kw_only=True):
     """What was put back or changed, and the owner has not accepted."""
 

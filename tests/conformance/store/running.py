@@ -20,7 +20,7 @@ from databox.kit.http.server import Server
 from databox.kit.http.websocket import WebSocket
 from databox.store.file import StoreFile
 from databox.store.service import KEEPS, Store
-from databox.wire import tokens
+from databox.wire import api, tokens
 from databox.wire.errors import Unavailable
 from databox.wire.ledger import Event
 
@@ -45,7 +45,13 @@ def token(
 class Running:
     """A store, its callers' sockets and what it told the ledger."""
 
-    def __init__(self, folder: Path, clock: Clock, origin: str = f"https://{NAME}:443") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        origin: str = f"https://{NAME}:443",
+        known: api.KnownHead | None = None,
+    ) -> None:
         self.folder = folder
         self.ledger: list[Event] = []
         self.ledger_is_away = False
@@ -53,7 +59,9 @@ class Running:
         self.file = StoreFile(folder / "store.db", KEY)
         self.store = Store(NAME, self.file, folder, clock=clock)
         guard = Guard(NAME, SECRET, self.store.clock, self.ended, keeps=KEEPS)
-        self.store.open(guard, self._send, origin=origin)
+        self.known = known
+        ask = self._known if known else None
+        self.store.open(guard, self._send, origin=origin, known=known, ask=ask)
         self.server = Server(self.store.router)
         self._listening: set[str] = set()
 
@@ -117,16 +125,23 @@ class Running:
         await self.server.drain(0.2)
         await self.store.close()
 
-    async def _send(self, events: tuple[Event, ...]) -> None:
+    async def _known(self) -> api.KnownHead:
+        assert self.known is not None
+        return self.known
+
+    async def _send(self, events: tuple[Event, ...]) -> bool:
         if self.ledger_is_away:
             raise Unavailable("the ledger is away")
         self.ledger += events
+        return False
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, clock: Clock | None = None) -> AsyncIterator[Running]:
-    """A store that runs for this long."""
-    store = Running(folder, clock or SystemClock())
+async def running(
+    folder: Path, clock: Clock | None = None, known: api.KnownHead | None = None
+) -> AsyncIterator[Running]:
+    """A store that runs for this long. `known`: what the ledger knows of it."""
+    store = Running(folder, clock or SystemClock(), known=known)
     try:
         yield store
     finally:

@@ -104,6 +104,7 @@ class Box:
         router.add("GET", "/store/secret", self._secret)
         router.add("GET", "/epoch", self._epoch)
         router.add("POST", "/entries", self._entries)
+        router.add("GET", "/known-head", self._known)
         return router
 
     async def _secret(self, request: Request) -> Response:
@@ -115,6 +116,9 @@ class Box:
     def _epoch(self, _: Request) -> Response:
         self.asked.append("epoch")
         return Response(200, msgspec.json.encode(api.Epoch(epoch=1, ended=self.ended, now=0)))
+
+    def _known(self, _: Request) -> Response:
+        return Response(200, msgspec.json.encode(api.KnownHead()))
 
     def _entries(self, request: Request) -> Response:
         self.ledger += msgspec.json.decode(request.body, type=api.EntryRequest).events

@@ -16,6 +16,7 @@ from databox.wire.ledger import (
     Consent,
     Discrepancy,
     Event,
+    Installed,
     Lifecycle,
     StoreHead,
     Uninstalled,
@@ -190,12 +191,20 @@ def test_what_the_owner_accepted_is_what_is_known(ledger: Ledger) -> None:
         ledger.accept("a-store", "Ada")
 
 
-def test_a_deleted_store_may_begin_anew(ledger: Ledger) -> None:
+def test_a_deleted_store_may_begin_anew_whatever_its_last_words(ledger: Ledger) -> None:
     ledger.append_from_store("a-store", [StoreHead(store="a-store", head="05", records=5)])
     ledger.append("manager", [Uninstalled(component="a", kept=True)])
     assert ledger.known_head("a-store") is not None
     ledger.append("manager", [Uninstalled(component="a", kept=False)])
+    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="06", records=6)])
     assert ledger.known_head("a-store") is None
+    install = Installed(component="a", kind="driver", title="", version="", package="", signer="")
+    ledger.append("manager", [install])
+    ledger.append_from_store("a-store", [StoreHead(store="a-store", head="01", records=1)])
+    known = ledger.known_head("a-store")
+    assert known is not None
+    assert (known.head, known.records) == ("01", 1)
+    assert ledger.alarms() == []
 
 
 def test_the_tree_goes_on_after_opening_again(tmp_path: Path) -> None:

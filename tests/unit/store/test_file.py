@@ -119,7 +119,7 @@ def test_a_row_changed_among_pressed_ones_is_found(path: Path) -> None:
         file.commit({b"[%d]" % number: 1}, [], number)
     file.commit({}, [PackAudit(ROWS_A_PACK)], 0)
     rows = list(file.reader().chain())
-    changed = replace(rows[7], blob=b"[]")
+    changed = replace(rows[7], blob=b"[[1,[99]]]")
     assert broken_at([*rows[:7], changed, *rows[8:]]) == ROWS_A_PACK
     assert broken_at([*rows[:7], *rows[8:]]) == rows[8].n
 
