@@ -98,7 +98,14 @@ class Run:
                 for part in parts:
                     bodies = Bodies(Path(folder) / "bodies")
                     bench = Bench(
-                        self._scale, self._core, ours, generator, bodies, servers, self._samples
+                        self._scale,
+                        self._core,
+                        ours,
+                        generator,
+                        bodies,
+                        servers,
+                        None if self._alone else peers.environment(self._place),
+                        self._samples,
                     )
                     await self._part(part, bench)
 

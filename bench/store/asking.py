@@ -34,14 +34,14 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self.nothing = write_records(folder / "nothing", b"")
 
     def plan(self, request: Request, *bodies: bytes) -> Plan:
         """A plan with these bodies; without any, one without a body."""
         if not bodies:
             return Plan(request, self.nothing)
-        path = self._folder / f"{len(list(self._folder.iterdir()))}.bodies"
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.bodies"
         return Plan(request, write_records(path, *bodies))
 
 

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.store import points
 from bench.store.asking import Bodies
@@ -20,7 +21,8 @@ class Scale:
     """How much is measured. `seconds`: of a window; `many`: points that are queried.
 
     `batches`: of 10,000 points in a window of ingest; `slow`: windows of what takes seconds a
-    request; `stores`: that idle; `patience`: seconds for databases to put in order what they have.
+    request; `stores`: that idle; `settle`: seconds after which work put off counts no more;
+    `patience`: seconds for databases to put in order what they have.
     """
 
     windows: int
@@ -29,12 +31,26 @@ class Scale:
     batches: int
     slow: int
     stores: int
+    settle: float
     patience: float
 
 
-FULL = Scale(windows=7, seconds=1.0, many=10_000_000, batches=30, slow=3, stores=10, patience=60.0)
-QUICK = Scale(windows=5, seconds=0.3, many=1_000_000, batches=8, slow=3, stores=5, patience=5.0)
-TINY = Scale(windows=1, seconds=0.05, many=20_000, batches=1, slow=1, stores=2, patience=0.0)
+FULL = Scale(
+    windows=7,
+    seconds=1.0,
+    many=10_000_000,
+    batches=30,
+    slow=3,
+    stores=10,
+    settle=2.0,
+    patience=60.0,
+)
+QUICK = Scale(
+    windows=5, seconds=0.3, many=1_000_000, batches=8, slow=3, stores=5, settle=1.0, patience=5.0
+)
+TINY = Scale(
+    windows=1, seconds=0.05, many=20_000, batches=1, slow=1, stores=2, settle=0.0, patience=0.0
+)
 """To see that all of it works."""
 
 Value = Callable[[Window], float]
@@ -42,7 +58,10 @@ Value = Callable[[Window], float]
 
 @dataclass(slots=True)
 class Bench:
-    """`core`: of what is measured; `servers`: the peers that are there."""
+    """`core`: of what is measured; `servers`: the peers that are there.
+
+    `python`: an interpreter with the packages of the plain ways, if there is one.
+    """
 
     scale: Scale
     core: int
@@ -50,6 +69,7 @@ class Bench:
     generator: Generator
     bodies: Bodies
     servers: dict[str, Server]
+    python: Path | None
     samples: Samples = field(default_factory=lambda: defaultdict(dict))
 
     async def send(self, plan: Plan) -> Outcome:
@@ -85,7 +105,7 @@ class Bench:
             return Contestant(name, meter, window)
 
         contestants = [contestant(name, *plan) for name, plan in plans.items()]
-        return await alternate(contestants, windows or self.scale.windows)
+        return await alternate(contestants, windows or self.scale.windows, self.scale.settle)
 
     def keep(self, goal: str, found: dict[str, list[Window]], value: Value) -> None:
         """Keep what a round gave."""

@@ -45,6 +45,9 @@ class Goal:
 
 
 NGINX, INFLUX, VICTORIA, UVICORN = "nginx", "influxdb", "victoria-metrics", "uvicorn"
+SQLITE, DUCKDB = "sqlite", "duckdb"
+PLAIN: dict[str, Bound | None] = {SQLITE: None, DUCKDB: None}
+"""In the program itself, without a server: only for comparison."""
 OURS = "ours"
 
 LATEST = "GET latest, 32 connections"
@@ -68,15 +71,15 @@ GOALS = (
     Goal(LATEST, Unit.RATE, {NGINX: Bound(0.30, 0.45), UVICORN: None}),
     Goal(POINT_32, Unit.RATE, {INFLUX: Bound(4, 7), VICTORIA: None, UVICORN: None}),
     Goal(POINT_256, Unit.RATE, {INFLUX: None, VICTORIA: None}),
-    Goal(POINT_1, Unit.WAIT, {INFLUX: None, VICTORIA: None}),
+    Goal(POINT_1, Unit.WAIT, {INFLUX: None, VICTORIA: None, **PLAIN}),
     Goal(JSON_COLUMNS, Unit.POINTS, {INFLUX: Bound(4, 7), VICTORIA: Bound(1.2, 1.6)}),
-    Goal(BINARY_COLUMNS, Unit.POINTS, {INFLUX: Bound(10, 16), VICTORIA: None}),
-    Goal(RANGE, Unit.WAIT, {INFLUX: Bound(8, 16), VICTORIA: None}),
-    Goal(HOURS_ALL, Unit.WAIT, {VICTORIA: Bound(50, 150), INFLUX: None}),
-    Goal(HOURS_DAY, Unit.WAIT, {VICTORIA: None, INFLUX: None}),
-    Goal(P95_ALL, Unit.WAIT, {VICTORIA: None, INFLUX: None}),
-    Goal(P95_DAY, Unit.WAIT, {VICTORIA: None, INFLUX: None}),
-    Goal(SIZE, Unit.BYTES, {VICTORIA: Bound(1 / 2, 1 / 1.1), INFLUX: None}),
+    Goal(BINARY_COLUMNS, Unit.POINTS, {INFLUX: Bound(10, 16), VICTORIA: None, **PLAIN}),
+    Goal(RANGE, Unit.WAIT, {INFLUX: Bound(8, 16), VICTORIA: None, **PLAIN}),
+    Goal(HOURS_ALL, Unit.WAIT, {VICTORIA: Bound(50, 150), INFLUX: None, **PLAIN}),
+    Goal(HOURS_DAY, Unit.WAIT, {VICTORIA: None, INFLUX: None, **PLAIN}),
+    Goal(P95_ALL, Unit.WAIT, {VICTORIA: None, INFLUX: None, DUCKDB: None}),
+    Goal(P95_DAY, Unit.WAIT, {VICTORIA: None, INFLUX: None, DUCKDB: None}),
+    Goal(SIZE, Unit.BYTES, {VICTORIA: Bound(1 / 2, 1 / 1.1), INFLUX: None, **PLAIN}),
     Goal(WAKE, Unit.WAIT, own=Bound(20, 10)),
     Goal(WAKE_FULL, Unit.WAIT, own=Bound(20, 10)),
     Goal(IDLE_MEMORY, Unit.MEMORY, own=Bound(8, 5)),

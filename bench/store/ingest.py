@@ -37,7 +37,7 @@ async def _form(bench: Bench, goal: str, name: str, kind: str, encode: Encode) -
             way = (server.request("POST", path), asking.lines_of(name))
             sender = _sender(bench, bench.peer(peer), way, everything)
             contestants.append(Contestant(peer, *sender))
-    found = await alternate(contestants, bench.scale.windows, settle=2.0)
+    found = await alternate(contestants, bench.scale.windows, bench.scale.settle)
     bench.keep(goal, found, points_per_cpu_second)
 
 

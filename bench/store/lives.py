@@ -9,8 +9,6 @@ from bench.store.figures import OURS
 from bench.store.load import Request
 from bench.store.ours import Store
 
-WAKES = 7
-SETTLE = 2.0
 LOOK_SECONDS = 0.02
 
 
@@ -19,7 +17,7 @@ async def idle_stores(bench: Bench) -> None:
     stores = [await bench.rack.store(f"idle-{n}-store") for n in range(bench.scale.stores)]
     for store in stores:
         await _write(bench, store)
-    await asyncio.sleep(SETTLE)
+    await asyncio.sleep(bench.scale.settle)
     taken = [machine.pss(bench.rack.pid(store)) for store in stores]
     bench.samples[figures.IDLE_MEMORY][OURS] = taken
     await wakes(bench, figures.WAKE, stores[0])
@@ -31,7 +29,7 @@ async def wakes(bench: Bench, goal: str, store: Store) -> None:
     """From a sleeping store's caller connecting to its answer, ms."""
     plan = bench.bodies.plan(store.request("GET", f"/{SOURCE}/ts/latest"))
     taken = []
-    for _ in range(WAKES):
+    for _ in range(bench.scale.windows):
         await bench.rack.sleep(store)
         taken.append((await bench.send(plan)).p50)
     bench.samples[goal][OURS] = taken

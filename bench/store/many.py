@@ -1,8 +1,10 @@
 """What is asked of many points, once all have taken them in."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.store import asking, figures, lives, machine, points
 from bench.store.asking import SOURCE, Queries
@@ -32,6 +34,7 @@ async def many_points(bench: Bench) -> None:
     await _settled(bench, store)
     await _sizes(bench, store, len(everything[0]))
     await _ask(bench, store, first, end)
+    await _plain(bench, everything)
     await lives.memory_of_a_scan(bench, store, asking.our_queries(store).stretch(first, end))
     await lives.wakes(bench, figures.WAKE_FULL, store)
 
@@ -94,6 +97,36 @@ async def _ask(bench: Bench, store: Store, first: int, end: int) -> None:
         for name, (meter, queries) in (await _askable(bench, store)).items():
             plans[name] = (meter, bench.bodies.plan(make(queries)))
         bench.keep(goal, await bench.alternate(plans, 1, bench.scale.slow), wait)
+
+
+async def _plain(bench: Bench, everything: Batch) -> None:
+    """The same without a server, one kind after the other."""
+    if bench.python is None:
+        return
+    folder = bench.bodies.folder
+    for name, numbers in zip(("times", "values"), everything, strict=True):
+        numbers.tofile(folder / name)
+    for kind in (figures.SQLITE, figures.DUCKDB):
+        process = await asyncio.create_subprocess_exec(
+            *("taskset", "--cpu-list", str(bench.core), str(bench.python)),
+            *(str(Path(__file__).with_name("plain.py")), kind, str(folder)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        for name, values in json.loads(output or b"{}").items():
+            bench.samples[_PLAIN[name]][kind] = values
+
+
+_PLAIN = {
+    "post": figures.POINT_1,
+    "ingest": figures.BINARY_COLUMNS,
+    "size": figures.SIZE,
+    "range": figures.RANGE,
+    "hours-day": figures.HOURS_DAY,
+    "hours-all": figures.HOURS_ALL,
+    "p95-day": figures.P95_DAY,
+    "p95-all": figures.P95_ALL,
+}
 
 
 async def _askable(bench: Bench, store: Store) -> dict[str, tuple[Meter, Queries]]:

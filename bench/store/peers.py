@@ -18,8 +18,13 @@ from pathlib import Path
 from bench.store import machine
 from bench.store.load import Request
 
+from databox.cli import packages
+from databox.cli.home import SetupError
+
 PACKAGES = {"influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
 """Program, and the Debian package that has it."""
+PYTHON = Path("python/bin/python3")
+LOCK = Path(__file__).parents[2] / "requirements/bench.txt"
 START_SECONDS = 30.0
 BODY = b'{"value":21.5,"timestamp":1500000000000}'
 
@@ -78,13 +83,41 @@ def find(program: str, place: Path | None) -> Path | None:
     return None
 
 
+def environment(place: Path | None) -> Path | None:
+    """The interpreter that has the packages of the peers in Python, if it was made."""
+    python = place and place / PYTHON
+    return python if python and python.exists() else None
+
+
 def fetch(place: Path) -> None:
     """Fetch what is missing and can be had, without installing it."""
+    place.mkdir(parents=True, exist_ok=True)
+    _fetch_programs(place)
+    _fetch_packages(place)
+
+
+def _fetch_packages(place: Path) -> None:
+    """Make an environment for this alone, anew when its lock has changed."""
+    done = place / "python/.complete"
+    if done.exists() and done.read_bytes() == LOCK.read_bytes():
+        return
+    say(f"Fetching uvicorn and DuckDB to {place}, for this measurement alone.")
+    venv = (packages.PYTHON, "-m", "venv", "--without-pip", "--clear", str(place / "python"))
+    try:
+        subprocess.run(venv, check=True)
+        packages.install(LOCK, LOCK.with_name("bootstrap.txt"), "--python", str(place / PYTHON))
+    except (SetupError, subprocess.CalledProcessError) as error:
+        shutil.rmtree(place / "python", ignore_errors=True)
+        say(str(error))
+    else:
+        done.write_bytes(LOCK.read_bytes())
+
+
+def _fetch_programs(place: Path) -> None:
     missing = [name for program, name in PACKAGES.items() if not find(program, place)]
     if not missing or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return
     say(f"Fetching these Debian packages to {place}, without installing them: {missing}.")
-    place.mkdir(parents=True, exist_ok=True)
     for name in missing:
         done = subprocess.run(
             ("apt-get", "download", "-qq", name), cwd=place, capture_output=True, check=False
@@ -107,8 +140,8 @@ def start(
             return influx(found, folder, core)
         case "victoria-metrics" if found := find("victoria-metrics", place):
             return victoria(found, folder, core)
-        case "uvicorn" if place and (place / "python/bin/python3").exists():
-            return uvicorn(place / "python/bin/python3", folder, core)
+        case "uvicorn" if python := environment(place):
+            return uvicorn(python, folder, core)
     return None
 
 
@@ -198,6 +231,8 @@ def _running(
             stdout=output,
             stderr=output,
             cwd=folder,
+            # As a service, and as our own parts: the kernel shares out time by sessions.
+            start_new_session=True,
         )
     try:
         _wait(name, address, process, folder)

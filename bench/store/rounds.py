@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from bench.store.load import Outcome
 from bench.store.machine import Meter
 
-SETTLE = 0.5
-"""Seconds after the last window in which work put off still counts."""
-
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
@@ -36,9 +33,12 @@ class Window:
 
 
 async def alternate(
-    contestants: Sequence[Contestant], windows: int, settle: float = SETTLE
+    contestants: Sequence[Contestant], windows: int, settle: float
 ) -> dict[str, list[Window]]:
-    """Give each its window in turn, `windows` times, after one to warm up that does not count."""
+    """Give each its window in turn, `windows` times, after one to warm up that does not count.
+
+    `settle`: seconds after the last window in which work put off still counts.
+    """
     outcomes: dict[str, list[Outcome]] = {each.name: [] for each in contestants}
     marks: dict[str, list[float]] = {each.name: [] for each in contestants}
     for number in range(windows + 1):

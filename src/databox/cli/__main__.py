@@ -83,9 +83,11 @@ def _carry_out(words: argparse.Namespace, home: Path) -> int:  # noqa: PLR0912 #
                 return ledger.save(home, Path(words.file))
             return ledger.verify(home, words.file and Path(words.file), words.key)
         case "bench":
-            from databox.cli.bench import bench
+            from databox.cli import bench
 
-            return bench(as_json=words.json)
+            if words.what == "store":
+                return bench.store(home / "bench", quick=words.quick, to=words.json)
+            return bench.bench(to=words.json)
         case "dev":
             from databox.cli.dev import dev
 

@@ -135,6 +135,23 @@ def _dev(take: argparse.ArgumentParser) -> None:
     )
 
 
+def _bench(take: argparse.ArgumentParser) -> None:
+    take.add_argument(
+        "what",
+        nargs="?",
+        choices=["store"],
+        help="store: the store beside databases and servers, in about a quarter of an hour",
+    )
+    take.add_argument("--quick", action="store_true", help="the store in about two minutes")
+    take.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="for programs: JSON, a line a figure; or everything in a file",
+    )
+
+
 def _test(take: argparse.ArgumentParser) -> None:
     take.add_argument("--long", action="store_true", help="everything, also what takes minutes")
 
@@ -174,7 +191,12 @@ VERBS = (
     ),
     Verb("revoke", "Stop access, at once", "databox revoke computer-graph LOAD", _revoke),
     Verb("ledger", "Check or save the ledger", "databox ledger verify ledger.jsonl", _ledger),
-    Verb("bench", "Measure this box on this machine", "databox bench --json", _json),
+    Verb(
+        "bench",
+        "Measure this box on this machine",
+        "databox bench store --quick --json figures.json",
+        _bench,
+    ),
     Verb(
         "dev",
         "Run an arbiter and stores alone on loopback, for authors and conformance tests",

@@ -1,4 +1,7 @@
-"""`databox bench`: run every benchmark, print each figure beside what it is measured against."""
+"""`databox bench`: run every benchmark, print each figure beside what it is measured against.
+
+`databox bench store` is longer and apart: the store beside databases and servers, `bench/store`.
+"""
 
 import contextlib
 import os
@@ -35,8 +38,37 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     aim: float | None = None
 
 
-def bench(*, as_json: bool, folder: Path = FOLDER) -> int:
+TERMINAL = "-"
+"""In place of a file for JSON: standard output."""
+
+
+def store(place: Path, *, quick: bool, to: str | None, folder: Path = FOLDER) -> int:
+    """Measure the store beside others; the exit code is 1 if that did not come to its end.
+
+    `place`: where programs and packages of the others are fetched to, for this alone. `to`: a file
+    for JSON.
+
+    Raises:
+        NotFound: this installation does not have it.
+    """
+    if not (folder / "store" / "__main__.py").exists():
+        raise NotFound("this benchmark is not here", found=str(folder))
+    words = ["--place", str(place), *(["--quick"] if quick else [])]
+    if to is not None:
+        words += ["--json", "/dev/stdout" if to == TERMINAL else str(Path(to).absolute())]
+    process = subprocess.Popen(
+        (sys.executable, "-P", "-m", "bench.store", *words), env=_environment(folder.parent)
+    )
+    try:
+        return process.wait()
+    finally:
+        _end(process)
+
+
+def bench(*, to: str | None = None, folder: Path = FOLDER) -> int:
     """Run the benchmarks one after another; the exit code is 1 if one could not be taken.
+
+    `to`: a file for JSON.
 
     Raises:
         NotFound: this installation has none.
@@ -57,11 +89,12 @@ def bench(*, as_json: bool, folder: Path = FOLDER) -> int:
             failed.append(script.stem)
             continue
         figures += found
-        if as_json:
-            for figure in found:
-                print(msgspec.json.encode(figure).decode(), flush=True)
-    if not as_json:
+        if to == TERMINAL:
+            print(as_lines(found), end="", flush=True)
+    if to != TERMINAL:
         print("\n".join(as_table(figures)))
+    if to not in (None, TERMINAL):
+        Path(to).write_text(as_lines(figures))
     if failed:
         _say(f"{len(failed)} of {len(scripts)} benchmarks failed: {', '.join(failed)}.")
     return 1 if failed else 0
@@ -105,6 +138,11 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def as_lines(figures: list[Figure]) -> str:
+    """The figures for programs, a line each."""
+    return "".join(f"{msgspec.json.encode(figure).decode()}\n" for figure in figures)
+
+
 def as_table(figures: list[Figure]) -> list[str]:
     """The figures for people."""
     head = ("name", "value", "unit", "baseline", "ratio", "floor", "aim")
@@ -120,8 +158,9 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _environment() -> dict[str, str]:
+def _environment(*more: Path) -> dict[str, str]:
     # The same packages as the box itself, wherever this module was found; and, beside those, what
     # lies in the folder of the benchmark.
     kept = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    folders = [*filter(None, sys.path), *map(str, more)]
+    return {**kept, "PYTHONPATH": os.pathsep.join(folders)}
