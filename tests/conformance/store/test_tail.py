@@ -178,7 +178,7 @@ def test_each_event_comes_once_while_others_write(play: Play) -> None:
         task = asyncio.create_task(writing())
         seen: list[int] = []
         while len(seen) < 150:
-            for _ in range(min(7, 150 - len(seen))):
+            for _each in range(min(7, 150 - len(seen))):
                 seen.append(await follower.data())
             follower.close()
             follower = await Follower.begin(store, after=follower.last)

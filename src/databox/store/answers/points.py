@@ -5,6 +5,8 @@ moment, as `latest` gives it the last; the others here tell of single points, or
 may name anything, and are refused: `windows` is for such a token.
 """
 
+from collections.abc import Iterable
+
 from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Request, Response
 from databox.store import asked, leaving, pages, queries, questions, windows
@@ -47,7 +49,7 @@ class PointAnswers:
         wanted = questions.tags(request.parameters)
         stretch = Stretch(asked.visible(caveats).first, t)
         if caveats.exact:
-            refuse_tags(wanted)
+            refuse_choice(each for each in request.parameters if each != "t")
             return await self._window_at(verified, source, stretch)
         found = await self._means.read(lambda reader: _newest(reader, source, t, wanted))
         if found is None or found.t < stretch.first:
@@ -125,21 +127,21 @@ def refuse_windows_only(caveats: Caveats) -> None:
         )
 
 
-def refuse_tags(wanted: dict[str, str]) -> None:
-    """For a token that shows windows, which are of all series together.
+def refuse_choice(parameters: Iterable[str]) -> None:
+    """For a token that shows windows, which are of all series and members together.
 
     The windows of one series beside those of all would tell of readings that a window hides for
     being too few.
 
     Raises:
-        BadToken: tags are asked for.
+        BadToken: there is a parameter that chooses among them.
     """
-    if wanted:
+    for name in parameters:
         raise BadToken(
             "the token shows windows of all series together only",
             code="token-caveat",
-            field="tag." + next(iter(wanted))[:40],
-            remedy="Leave the tags out",
+            field=name[:40],
+            remedy="Leave it out",
         )
 
 

@@ -22,7 +22,7 @@ from databox.kit.http.message import Answer, Request, Stream, Upgrade
 from databox.kit.http.websocket import WebSocket, frame_text
 from databox.store import asked, leaving, pages, queries, questions, tails, windows
 from databox.store.answers.means import Means
-from databox.store.answers.points import refuse_tags
+from databox.store.answers.points import refuse_choice
 from databox.store.answers.sending import windows_read
 from databox.store.asked import Stretch
 from databox.store.audit import SUBSCRIBE
@@ -215,7 +215,7 @@ def _question(request: Request, verified: Verified, source: str) -> tuple[str, T
     wanted, fields = questions.tags(query), questions.fields(query)
     series.canonical(wanted)
     if caveats.exact:
-        refuse_tags(wanted or ({"fields": ""} if fields else {}))
+        refuse_choice(each for each in query if each != "after")
     if after:
         tails.window_end(after) if caveats.exact else tails.place(after)
     return after, Tail(verified, source, wanted, fields)

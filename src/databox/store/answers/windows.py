@@ -16,7 +16,7 @@ from databox.kit.http.message import Answer, Request
 from databox.store import asked, leaving, pages, queries, questions
 from databox.store import windows as bounds
 from databox.store.answers.means import Means
-from databox.store.answers.points import refuse_tags
+from databox.store.answers.points import refuse_choice
 from databox.store.answers.sending import Sender
 from databox.store.engine.windows import Window
 from databox.store.parts import Part, gathered
@@ -51,7 +51,8 @@ class WindowAnswers:
         question = questions.windows(request.parameters, caveats)
         _refuse_places(caveats)
         if caveats.exact:
-            refuse_tags(dict(question.tags) or ({"by": ""} if question.by_series else {}))
+            by = ["by"] if question.by_series else []
+            refuse_choice([*by, *(f"tag.{name}" for name in question.tags)])
         now = self._means.clock.now()
         return await Sender(self._means, verified, source).send(
             lambda reader: gathered(_parts(reader, source, question, caveats, now))
