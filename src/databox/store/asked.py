@@ -95,6 +95,16 @@ def refuse_bounded(caveats: Caveats) -> None:
         raise BadToken("the token allows readings of a time or exactness only", code="token-caveat")
 
 
+def refuse_rated(caveats: Caveats) -> None:
+    """For what goes on and on: how often a client may ask would then bound nothing.
+
+    Raises:
+        BadToken: the token allows only so many requests.
+    """
+    if caveats.rates:
+        raise BadToken("the token allows single requests only", code="token-caveat")
+
+
 def source_permitted(caveats: Caveats, source: str) -> None:
     """Check a token's list of data sources.
 

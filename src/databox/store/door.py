@@ -11,9 +11,10 @@ from databox.kit.http.message import Answer, Held, Request, Response
 from databox.kit.refusals import Refusals
 from databox.store import audit
 from databox.store.audit import REFUSE, Record
-from databox.store.file import Outcome, Write
+from databox.store.file import NewState, Outcome, Write
+from databox.store.rates import Rates
 from databox.store.writer import Writer
-from databox.wire.errors import DataboxError, Denied, Unauthenticated, Unavailable
+from databox.wire.errors import DataboxError, Denied, TooOften, Unauthenticated, Unavailable
 from databox.wire.ledger import Refused
 from databox.wire.tokens import BadToken
 
@@ -32,10 +33,12 @@ class Door:
         guard: Checks a token against a request, and knows which grants have ended.
         writer: Where accesses are recorded.
         clock: A time that never goes back.
+        rates: Counts requests where a token allows only so many.
     """
 
-    def __init__(self, guard: Guard, writer: Writer, clock: Clock) -> None:
+    def __init__(self, guard: Guard, writer: Writer, clock: Clock, rates: Rates) -> None:
         self._guard = guard
+        self._rates = rates
         self._writer = writer
         self._clock = clock
         self._refusals = Refusals(clock, self._write_down)
@@ -56,9 +59,12 @@ class Door:
                 raise self.closed
             try:
                 verified = self._guard.check(request)
+                _permit_person(verified)
             except Unauthenticated as error:
                 return self._refuse(request, error, explain)
             request.token = verified
+            if verified.caveats.rates:
+                return self._counted(request, verified, handler, explain)
             held = at_once(request, verified) if at_once else None
             return held or self._answered(request, verified, handler, explain)
 
@@ -93,6 +99,22 @@ class Door:
         # access is stopped nothing may leave.
         if self._guard.ended.has_ended(verified.grant):
             raise BadToken("access was stopped", code="grant-ended")
+
+    async def _counted(
+        self, request: Request, verified: Verified, handler: Handler, explain: bool
+    ) -> Answer:
+        """Count the request, durably, before anything of it is answered."""
+        try:
+            taken = await self._rates.take(verified)
+            await asyncio.gather(
+                *(self._writer.write(NewState(each.name, each.number)) for each in taken)
+            )
+        except TooOften as error:
+            refused = await self._refuse(request, error, explain)
+            return refused if refused.status != 401 else _wait(error)
+        except Unavailable as error:
+            return unavailable(error)
+        return await self._answered(request, verified, handler, explain)
 
     async def _answered(
         self, request: Request, verified: Verified, handler: Handler, explain: bool
@@ -134,6 +156,22 @@ class Door:
         asked = f"{refused.method} {refused.path}"
         record = Record(refused.client, "", "", REFUSE, asked, refused.why, items=refused.count)
         self._written = self._writer.record(audit.encode(record))
+
+
+def _permit_person(verified: Verified) -> None:
+    """A member of the household sees the sources that the token names; the owner sees all.
+
+    Raises:
+        BadToken: it is a member's and names none.
+    """
+    if verified.user and not verified.is_owner and verified.caveats.datasources is None:
+        raise BadToken("the token does not say what this person may see", code="token-user")
+
+
+def _wait(error: TooOften) -> Response:
+    """The answer to who must wait."""
+    headers = (("Retry-After", str(error.wait)), ("X-Databox-Reason", error.code))
+    return Response(error.status, msgspec.json.encode(error.as_json()), headers=headers)
 
 
 def access(  # noqa: PLR0913 - the fields of a record

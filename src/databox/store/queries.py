@@ -1,25 +1,28 @@
 """Answers made from the file: bodies, batches and windows. Runs on the reading thread."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, repeat
+from itertools import groupby, islice, repeat
 
 import msgspec
 
 from databox.store import leaving, places, windows
 from databox.store.asked import Stretch
 from databox.store.engine.points import Run
-from databox.store.engine.windows import Window
+from databox.store.engine.windows import Window, summarize
 from databox.store.parts import Part, gathered
-from databox.store.reader import Reader
+from databox.store.reader import Reader, Tags
 from databox.store.readings import record_of
 from databox.wire.caveats import Caveats
 from databox.wire.errors import TooLarge
 
 MOST_WINDOWS = 50_000
-_TRIES = 64
-"""Windows without enough readings that are passed over in search of the latest one."""
+LOOK_BACK = 50_000
+"""How many windows back the latest one is searched for: a month of minutes. By the clock, and not
+by how many are passed over, which would tell of those that have too few readings."""
+_FEW, _MANY = 16, 4096
+"""Windows that are looked at together: at first, and at most."""
 _NONE = Caveats()
 
 
@@ -85,16 +88,21 @@ def latest_window(  # noqa: PLR0913 - as above
 ) -> Windows:
     """The last closed window in a stretch that has enough readings, if there is one."""
     first, end = _bounds(stretch, length, now)
-    for _ in range(_TRIES):
+    first, step = max(first, end - LOOK_BACK * length), _FEW
+    while first < end:
         newest = reader.newest(source, end - 1)
         if newest is None or newest.t < first:
             break
-        start = windows.start_of(newest.t, length)
-        only = Stretch(start, start + length - 1)
-        found = closed_windows(reader, source, only, length=length, now=now, caveats=caveats)
-        if found.records:
-            return found
-        end = start
+        end = windows.start_of(newest.t, length) + length
+        start = max(first, end - step * length)
+        seen = visible(
+            reader, source, Stretch(start, end - 1), length=length, now=now, caveats=caveats
+        )
+        last = max((each.start for each in seen), default=None)
+        if last is not None:
+            only = Stretch(last, last + length - 1)
+            return closed_windows(reader, source, only, length=length, now=now, caveats=caveats)
+        end, step = start, min(4 * step, _MANY)
     return Windows([])
 
 
@@ -117,9 +125,36 @@ def visible(  # noqa: PLR0913 - as above
     if caveats.precision:
         points = _points(reader.runs(source, first, end - 1))
         return places.windows(points, length, caveats, enough=windows.ENOUGH)
-    fields = leaving.visible_fields(caveats)
-    found = reader.windows(source, first, end, caveats.base or length, fields=fields)
+    found = sums(reader, source, first, end, caveats.base or length, caveats=caveats)
     return windows.longer(windows.visible(found), length)
+
+
+def sums(  # noqa: PLR0913 - as above
+    reader: Reader,
+    source: str,
+    first: int,
+    end: int,
+    length: int,
+    *,
+    caveats: Caveats,
+    tags: Tags = None,
+    fields: Collection[str] | None = None,
+    percentiles: Sequence[float] = (),
+) -> Iterator[Window]:
+    """What the points come to that a token shows, as `Reader.windows` has it."""
+    shown = leaving.visible_fields(caveats)
+    if shown is None:
+        yield from reader.windows(
+            source, first, end, length, tags=tags, fields=fields, percentiles=percentiles
+        )
+        return
+    # Of what is left of the documents: a sum knows the first members only, and hidden ones must
+    # not take their places.
+    wanted = shown if fields is None else shown & set(fields)
+    found = leaving.runs(reader.runs(source, first, end - 1, tags=tags), caveats, None)
+    for place, each in groupby(_points(found), lambda point: (point[0] - first) // length):
+        data = (document for _, document in each)
+        yield from summarize(first + place * length, data, wanted, percentiles)
 
 
 def _points(runs: Iterable[Run]) -> Iterator[tuple[int, bytes]]:

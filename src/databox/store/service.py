@@ -21,11 +21,11 @@ from databox.kit.tls import on_demand
 from databox.store.answers import OF_2017, Answers
 from databox.store.door import Door
 from databox.store.file import NewEndings, NewState, Reader, StoreFile
+from databox.store.rates import Rates
 from databox.store.reporting import EVERY, Reporter, Send
 from databox.store.reserve import Reserve
 from databox.store.sleep import Patience
 from databox.store.writer import Writer
-from databox.store.witness import Ask, Witness, compare
 from databox.wire import api
 from databox.wire.caveats import Duty
 from databox.wire.endpoints import BY_NAME
@@ -34,7 +34,17 @@ from databox.wire.ledger import Event
 
 log = logging.getLogger("databox.store")
 
-KEEPS = frozenset({Duty.SINCE, Duty.UNTIL, Duty.EXACT, Duty.DATASOURCES})
+KEEPS = frozenset(
+    {
+        Duty.SINCE,
+        Duty.UNTIL,
+        Duty.EXACT,
+        Duty.PRECISION,
+        Duty.FIELDS,
+        Duty.RATE,
+        Duty.DATASOURCES,
+    }
+)
 """The caveats about data that a store keeps itself."""
 TICK = 1.0
 """Seconds between two looks for windows that have closed and tokens that have expired."""
@@ -49,10 +59,6 @@ _TIME, _ASKED = "time", "asked"
 
 async def serve(control: Control) -> None:
     """Run this store until the box says stop, or until nobody has asked anything for a while."""
-ASK_AGAIN = 0.5
-"""Seconds until the ledger is asked again after it did not answer."""
-ACCEPTED = 2.0
-"""Seconds between two looks whether the owner has accepted what was put back."""
     dialer = Dialer(control)
     arbiter_key = control.secrets["arbiter-key"].reveal().decode()
     asking = asyncio.create_task(ask_arbiter(dialer, arbiter_key))
@@ -63,12 +69,10 @@ ACCEPTED = 2.0
     origin = control.config.get("origin", f"https://{control.part}:443")
     guard = make_guard(control.part, await asking, store.clock, keeps=KEEPS)
 
-    async def send(events: tuple[Event, ...]) -> bool:
-        reply: api.EntryReply = await dialer.call("entries", api.EntryRequest(events=events))
-        return reply.watched
+    async def send(events: tuple[Event, ...]) -> None:
+        await dialer.call("entries", api.EntryRequest(events=events))
 
-    store.open(guard, send, origin=origin, known=await knowing, ask=lambda: _known(dialer))
-    knowing = asyncio.create_task(_known(dialer))
+    store.open(guard, send, origin=origin)
     tls = on_demand(control.secrets["tls"], control.directory)
     server = Server(store.router, ssl_context=tls)
     store.on_ended(lambda over: server.end_answers(lambda request: over(request.token)))
@@ -131,18 +135,6 @@ async def _follow(store: "Store", dialer: Dialer) -> None:
         with suppress(DataboxError, OSError):
             await store.learn(await dialer.call("epoch"))
 
-async def _known(dialer: Dialer) -> api.KnownHead:
-    """What the ledger knows of this store; asked until it says so."""
-    while True:
-        try:
-            known: api.KnownHead = await dialer.call("known-head")
-        except (Unavailable, OSError) as error:
-            lines.event(log, logging.WARNING, "known-head-unheard", why=error)
-            await asyncio.sleep(ASK_AGAIN)
-        else:
-            return known
-
-
 
 Cut = Callable[[Callable[[Verified | None], bool]], None]
 """Breaks off the answers that are half sent under the tokens of which this is true."""
@@ -176,25 +168,14 @@ class Store:
         self._tasks: list[asyncio.Task[None]] = []
         self._cut: Cut = lambda _: None
 
-    def open(
-        self,
-        guard: Guard,
-        send: Send,
-        *,
-        origin: str,
-        known: api.KnownHead | None = None,
-        ask: Ask | None = None,
-    ) -> None:
-        """Be ready to answer; what has ended before stays so, also if the arbiter forgot it.
-
-        `known`: what the ledger knows of this store; `ask` asks for it again; None where there is
-        no ledger. A store that is not what it was waits for the owner.
-        """
+    def open(self, guard: Guard, send: Send, *, origin: str) -> None:
+        """Be ready to answer; what has ended before stays so, also if the arbiter forgot it."""
         guard.ended.apply(*self._reader.endings())
         if not self._reserve.keep():
             lines.event(log, logging.WARNING, "no-reserve", store=self._name)
         self._ended = guard.ended
-        self._door = Door(guard, self._writer, self.clock)
+        rates = Rates(self._kept_number, self.clock)
+        self._door = Door(guard, self._writer, self.clock, rates)
         self._answers = Answers(
             self._door,
             self._reader,
@@ -210,17 +191,10 @@ class Store:
             send=send,
             labels=self._answers.means.listing.labels,
         )
-        self._witness = Witness(
-            self._name, read=self._answers.means.read, send=send, ask=ask
-        )
-        if found := compare(self._name, self._reader, known):
-            self._witness.found = found
-            self._door.closed = self._witness.why_closed()
-        self.router = self._routes(guard)
+        self.router = self._routes()
         self._tasks = [
             asyncio.create_task(self._every(TICK, self._tick)),
-            asyncio.create_task(self._every(EVERY, self._tell)),
-            asyncio.create_task(self._every(ACCEPTED, self._look_again)),
+            asyncio.create_task(self._every(EVERY, self.report)),
             asyncio.create_task(self._answers.shelf.tidy()),
         ]
 
@@ -238,34 +212,21 @@ class Store:
 
         Whether nothing is left. A store in trouble has something left: to look when it is over.
         """
-        if self._writer.trouble is not None or self._witness.found is not None:
+        if self._writer.trouble is not None:
             return False
         with suppress(Unavailable):
             await self._door.write_down_refusals(all_of_them=True)
             await self._writer.write(NewState(_ASKED, self.clock.now() - round(idle * 1000)))
             return await self._reporter.report()
         return False
-    async def _tell(self) -> None:
-        """Tell the ledger what is due."""
-        if self._door.closed is None:
-            await self._door.write_down_refusals()
-            await self._reporter.tick()
-
-    async def _look_again(self) -> None:
-        """Open the door once what was found is told and accepted."""
-        if self._witness.found is not None:
-            await self._witness.look_again()
-            self._door.closed = self._witness.why_closed()
-
 
     async def close(self) -> None:
         """Tell the ledger the rest, and close the file."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._door.closed is None:
-            await self._door.write_down_refusals(all_of_them=True)
-            await self._reporter.report()
+        await self._door.write_down_refusals(all_of_them=True)
+        await self._reporter.report()
         await self._writer.close()
         self._answers.shelf.close()
         self._executor.shutdown()
@@ -279,9 +240,9 @@ class Store:
             lines.event(log, logging.WARNING, "endings-untold", store=self._name, count=len(fresh))
             await self._end(told.epoch, fresh)
 
-    def _routes(self, guard: Guard) -> Router:
+    def _routes(self) -> Router:
         router = Router()
-        table = Table(router, guard)
+        table = Table(router, None)
         table.serve("store.status", self._status)
         table.serve("store.epoch", self._epoch)
         at_once = self._answers.at_once()
@@ -296,10 +257,9 @@ class Store:
                 streamed=endpoint.body_streams,
             )
         return router
-        table.serve("store.chain", self._witness.chain)
 
     def _status(self, _: Call) -> Response:
-        state = b"standby" if self._writer.trouble or self._door.closed else b"active"
+        state = b"standby" if self._writer.trouble else b"active"
         return Response(200, state, "text/plain")
 
     async def _epoch(self, call: Call) -> None:
@@ -326,6 +286,9 @@ class Store:
                 await work()
             except Exception as error:  # noqa: BLE001  the next turn may well succeed
                 lines.failure(log, "store-turn-failed", error, store=self._name)
+
+    async def _kept_number(self, name: str) -> int:
+        return await self._answers.means.read(lambda reader: reader.state(name))
 
     def _save_time(self, now: int) -> None:
         self._writer.write(NewState(_TIME, now))

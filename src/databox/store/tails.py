@@ -97,6 +97,10 @@ class Tail:
         fits = not self.tags or self.tags.items() <= series.parse(tags).items()
         return fits and self._seen.first <= t <= self._seen.last
 
+    def seen(self, t: int) -> int:
+        """A time as far as it may be told: the nearest that the token shows."""
+        return min(max(t, self._seen.first), self._seen.last)
+
     def expect(self, tags: str, points: Iterable[Point]) -> None:
         """These points will be delivered, so they need not be told of as past."""
         if self._expected is not None:

@@ -101,6 +101,7 @@ class EventAnswers:
         """Open a WebSocket for events. Inside the box a pair's own socket is as good as TLS."""
         if not request.wants_websocket or request.kind == "outer":
             return Response(426, _ONLY_WEBSOCKET, "text/plain")
+        asked.refuse_rated(verified.caveats)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, ""))
 
         async def accept(socket: WebSocket) -> None:
@@ -119,6 +120,7 @@ class EventAnswers:
     async def subscribe(self, request: Request, verified: Verified) -> Answer:
         """Send this client the events of a source or key."""
         topic = _topic(request, verified)
+        asked.refuse_rated(verified.caveats)
         if topic.kind == "kv":
             asked.refuse_bounded(verified.caveats)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, topic.name))

@@ -81,10 +81,13 @@ class PointAnswers:
         source = self._source(request, verified)
         wanted = questions.tags(request.parameters)
         questions.nothing_else(request.parameters)
+        seen = asked.visible(verified.caveats)
 
         def find(reader: Reader) -> list[str]:
             found = pages.chosen(reader, source, wanted)
-            return sorted(reader.series(source) if found is None else found)
+            all_ = sorted(reader.series(source) if found is None else found)
+            # A series that began later, or ended before, tells of a time that is hidden.
+            return [each for each in all_ if _has(reader, source, seen, each)]
 
         found = await self._means.read(find)
         await self._means.door.record(verified, access(verified, READ, source, items=len(found)))
@@ -147,3 +150,9 @@ def refuse_choice(parameters: Iterable[str]) -> None:
 
 def _newest(reader: Reader, source: str, t: int, wanted: dict[str, str]) -> Reading | None:
     return reader.newest(source, t, tags=pages.chosen(reader, source, wanted))
+
+
+def _has(reader: Reader, source: str, seen: Stretch, tags: str) -> bool:
+    """Whether a series has points in a stretch."""
+    found = reader.runs(source, seen.first, seen.last, tags=tags, limit=1)
+    return next(found, None) is not None

@@ -58,6 +58,7 @@ class TailAnswers:
     async def tail(self, request: Request, verified: Verified) -> Answer:
         """Follow a source, from now on or from the last event that came."""
         source = asked.name(request, "source", verified.caveats)
+        asked.refuse_rated(verified.caveats)
         after, tail = _question(request, verified, source)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, source))
         if request.wants_websocket:
@@ -74,7 +75,7 @@ class TailAnswers:
     async def _streamed(self, tail: Tail, after: str) -> AsyncIterator[bytes]:
         async with aclosing(self._followed(tail, after)) as batches:
             async for events in batches:
-                yield b"".join(map(self._as_stream, events)) or b":\n\n"
+                yield b"".join(self._as_stream(tail, each) for each in events) or b":\n\n"
         if tail.ended == TOO_SLOW:
             raise NotFound("this reader is too slow")
         yield b"event: end\ndata: %b\n\n" % msgspec.json.encode({"why": tail.ended})
@@ -85,7 +86,7 @@ class TailAnswers:
             async with aclosing(self._followed(tail, after)) as batches:
                 async for events in batches:
                     for each in events:
-                        socket.send_frame(frame_text(self._as_message(each).decode()))
+                        socket.send_frame(frame_text(self._as_message(tail, each).decode()))
         finally:
             listening.cancel()
         socket.close(_POLICY, tail.ended)
@@ -174,7 +175,7 @@ class TailAnswers:
         tail.deliver([_window(each, length) for each in found.records])
         tail.windows_from = end
 
-    def _id(self, event: Event) -> bytes:
+    def _id(self, tail: Tail, event: Event) -> bytes:
         match event.name:
             case "gap":
                 return b""
@@ -183,15 +184,16 @@ class TailAnswers:
             case "past":
                 return str(Place(tails.NO_RUN, 0, event.t)).encode()
             case _:
-                return str(Place(self._run, event.number, event.t)).encode()
+                # The newest time there was may be one that is hidden.
+                return str(Place(self._run, event.number, tail.seen(event.t))).encode()
 
-    def _as_stream(self, event: Event) -> bytes:
-        told = self._id(event)
+    def _as_stream(self, tail: Tail, event: Event) -> bytes:
+        told = self._id(tail, event)
         name = b"event: %b\n" % event.name.encode() if event.name in _NAMED else b""
         return b"%b%bdata: %b\n\n" % (b"id: %b\n" % told if told else b"", name, event.body)
 
-    def _as_message(self, event: Event) -> bytes:
-        told = self._id(event)
+    def _as_message(self, tail: Tail, event: Event) -> bytes:
+        told = self._id(tail, event)
         return b'{"id":"%b",%b' % (told, event.body[1:]) if told else event.body
 
 

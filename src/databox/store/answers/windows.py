@@ -13,7 +13,7 @@ import msgspec
 
 from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Request
-from databox.store import asked, leaving, pages, queries, questions
+from databox.store import asked, pages, queries, questions
 from databox.store import windows as bounds
 from databox.store.answers.means import Means
 from databox.store.answers.points import refuse_choice
@@ -110,13 +110,13 @@ def _windows(
 ) -> Iterator[Window]:
     """The windows that a stretch touches; of the first and the last only what lies in it."""
     stretch, every = question.stretch, question.every
-    shown = leaving.visible_fields(caveats)
-    wanted = question.fields if shown is None else shown & set(question.fields or shown)
     ask = partial(
-        reader.windows,
+        queries.sums,
+        reader,
         source,
+        caveats=caveats,
         tags=tags,
-        fields=wanted,
+        fields=question.fields,
         percentiles=question.percentiles,
     )
     first, end = max(stretch.first, EARLIEST), min(stretch.last, LATEST) + 1
