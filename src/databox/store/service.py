@@ -25,6 +25,7 @@ from databox.store.rates import Rates
 from databox.store.reporting import EVERY, Reporter, Send
 from databox.store.reserve import Reserve
 from databox.store.sleep import Patience
+from databox.store.witness import Ask, Witness, compare
 from databox.store.writer import Writer
 from databox.wire import api
 from databox.wire.caveats import Duty
@@ -48,6 +49,10 @@ KEEPS = frozenset(
 """The caveats about data that a store keeps itself."""
 TICK = 1.0
 """Seconds between two looks for windows that have closed and tokens that have expired."""
+ASK_AGAIN = 0.5
+"""Seconds until the ledger is asked again after it did not answer."""
+ACCEPTED = 2.0
+"""Seconds between two looks whether the owner has accepted what was put back."""
 USUAL = 60
 """Seconds without a request after which a store sleeps, if the box says nothing else."""
 LOOKS = 4
@@ -62,6 +67,7 @@ async def serve(control: Control) -> None:
     dialer = Dialer(control)
     arbiter_key = control.secrets["arbiter-key"].reveal().decode()
     asking = asyncio.create_task(ask_arbiter(dialer, arbiter_key))
+    knowing = asyncio.create_task(_known(dialer))
     # The questions leave first: the file is opened while the arbiter answers.
     await asyncio.sleep(0)
     file = StoreFile(control.directory / "store.db", control.secrets["database"].reveal())
@@ -69,10 +75,11 @@ async def serve(control: Control) -> None:
     origin = control.config.get("origin", f"https://{control.part}:443")
     guard = make_guard(control.part, await asking, store.clock, keeps=KEEPS)
 
-    async def send(events: tuple[Event, ...]) -> None:
-        await dialer.call("entries", api.EntryRequest(events=events))
+    async def send(events: tuple[Event, ...]) -> bool:
+        reply: api.EntryReply = await dialer.call("entries", api.EntryRequest(events=events))
+        return reply.watched
 
-    store.open(guard, send, origin=origin)
+    store.open(guard, send, origin=origin, known=await knowing, ask=lambda: _known(dialer))
     tls = on_demand(control.secrets["tls"], control.directory)
     server = Server(store.router, ssl_context=tls)
     store.on_ended(lambda over: server.end_answers(lambda request: over(request.token)))
@@ -124,6 +131,18 @@ async def _sleep(store: "Store", server: Server, patience: Patience) -> None:
         return
 
 
+async def _known(dialer: Dialer) -> api.KnownHead:
+    """What the ledger knows of this store; asked until it says so."""
+    while True:
+        try:
+            known: api.KnownHead = await dialer.call("known-head")
+        except (Unavailable, OSError) as error:
+            lines.event(log, logging.WARNING, "known-head-unheard", why=error)
+            await asyncio.sleep(ASK_AGAIN)
+        else:
+            return known
+
+
 async def _follow(store: "Store", dialer: Dialer) -> None:
     """Ask the arbiter now and then which grants ended.
 
@@ -168,8 +187,20 @@ class Store:
         self._tasks: list[asyncio.Task[None]] = []
         self._cut: Cut = lambda _: None
 
-    def open(self, guard: Guard, send: Send, *, origin: str) -> None:
-        """Be ready to answer; what has ended before stays so, also if the arbiter forgot it."""
+    def open(
+        self,
+        guard: Guard,
+        send: Send,
+        *,
+        origin: str,
+        known: api.KnownHead | None = None,
+        ask: Ask | None = None,
+    ) -> None:
+        """Be ready to answer; what has ended before stays so, also if the arbiter forgot it.
+
+        `known`: what the ledger knows of this store; `ask` asks for it again; None where there is
+        no ledger. A store that is not what it was waits for the owner.
+        """
         guard.ended.apply(*self._reader.endings())
         if not self._reserve.keep():
             lines.event(log, logging.WARNING, "no-reserve", store=self._name)
@@ -191,10 +222,17 @@ class Store:
             send=send,
             labels=self._answers.means.listing.labels,
         )
-        self.router = self._routes()
+        self._witness = Witness(
+            self._name, read=self._answers.means.read, send=send, ask=ask
+        )
+        if found := compare(self._name, self._reader, known):
+            self._witness.found = found
+            self._door.closed = self._witness.why_closed()
+        self.router = self._routes(guard)
         self._tasks = [
             asyncio.create_task(self._every(TICK, self._tick)),
-            asyncio.create_task(self._every(EVERY, self.report)),
+            asyncio.create_task(self._every(EVERY, self._tell)),
+            asyncio.create_task(self._every(ACCEPTED, self._look_again)),
             asyncio.create_task(self._answers.shelf.tidy()),
         ]
 
@@ -207,12 +245,24 @@ class Store:
         await self._door.write_down_refusals()
         await self._reporter.report()
 
+    async def _tell(self) -> None:
+        """Tell the ledger what is due."""
+        if self._door.closed is None:
+            await self._door.write_down_refusals()
+            await self._reporter.tick()
+
+    async def _look_again(self) -> None:
+        """Open the door once what was found is told and accepted."""
+        if self._witness.found is not None:
+            await self._witness.look_again()
+            self._door.closed = self._witness.why_closed()
+
     async def settle(self, idle: float) -> bool:
         """Finish what is left to do, when nobody has asked for `idle` seconds.
 
         Whether nothing is left. A store in trouble has something left: to look when it is over.
         """
-        if self._writer.trouble is not None:
+        if self._writer.trouble is not None or self._witness.found is not None:
             return False
         with suppress(Unavailable):
             await self._door.write_down_refusals(all_of_them=True)
@@ -225,8 +275,9 @@ class Store:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._door.write_down_refusals(all_of_them=True)
-        await self._reporter.report()
+        if self._door.closed is None:
+            await self._door.write_down_refusals(all_of_them=True)
+            await self._reporter.report()
         await self._writer.close()
         self._answers.shelf.close()
         self._executor.shutdown()
@@ -240,11 +291,12 @@ class Store:
             lines.event(log, logging.WARNING, "endings-untold", store=self._name, count=len(fresh))
             await self._end(told.epoch, fresh)
 
-    def _routes(self) -> Router:
+    def _routes(self, guard: Guard) -> Router:
         router = Router()
-        table = Table(router, None)
+        table = Table(router, guard)
         table.serve("store.status", self._status)
         table.serve("store.epoch", self._epoch)
+        table.serve("store.chain", self._witness.chain)
         at_once = self._answers.at_once()
         for name, handler in self._answers.handlers().items():
             endpoint = BY_NAME[name]
@@ -259,7 +311,7 @@ class Store:
         return router
 
     def _status(self, _: Call) -> Response:
-        state = b"standby" if self._writer.trouble else b"active"
+        state = b"standby" if self._writer.trouble or self._door.closed else b"active"
         return Response(200, state, "text/plain")
 
     async def _epoch(self, call: Call) -> None:
