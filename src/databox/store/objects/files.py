@@ -64,10 +64,10 @@ class Draft:
     def write(self, content: bytes) -> None:
         """Take the next piece of the content."""
         with explained(self._path):
+            self._check_room(len(content))
             self._sealer.update(content)
             if self._unsynced >= _SYNC_EVERY:
-                # Bounds what waits in memory, and shows a full disk before the end.
-                self._check_room(0)
+                # Bounds what waits in memory for the disk.
                 os.fdatasync(self._descriptor)
                 self._unsynced = 0
 
