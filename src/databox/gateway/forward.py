@@ -16,7 +16,7 @@ JSON = "application/json"
 MOST_TOLD = 64 * 1024
 """Bytes of a refusal that are read."""
 
-_SENT_ON = ("content-type", "range", "if-range", "if-none-match")
+_SENT_ON = ("accept", "content-type", "range", "if-range", "if-none-match")
 _TOLD_ON = frozenset({"etag", "accept-ranges", "content-range"})
 _SAVED = ("Content-Disposition", "attachment")
 """What a store keeps comes from anybody, and must not become a page of the dashboard's origin."""

@@ -284,7 +284,7 @@ STORE = (
         "Points as columns {timestamps, data, next}: ?from=&to=&limit=&order=oldest|newest&"
         "cursor=&fields=a,b&tag.NAME=VALUE; where there are several series, `series` lists their "
         "tags and `of` tells which point is of which; numbers in binary with "
-        "Accept: application/vnd.databox.columns", public=True),
+        "Accept: application/vnd.databox.columns", public=True, reply_streams=True),
     _store.get("ts.at", "/{source}/ts/at", Raw,
         "The reading that held at ?t= (the newest up to it), in an array: &tag.NAME=VALUE",
         public=True),
@@ -294,7 +294,7 @@ STORE = (
         "The tags of each series: ?tag.NAME=VALUE", public=True),
     _store.get("ts.windows", "/{source}/ts/windows", Raw,
         "Windows aligned to 1970: ?from=&to=&every=PT1H&of=count,sum,min,max,mean,median,sd,p95&"
-        "field=a,b&by=series&tag.NAME=VALUE", public=True),
+        "field=a,b&by=series&tag.NAME=VALUE", public=True, reply_streams=True),
     _store.get("ts.tail", "/{source}/ts/tail", Raw,
         "Follow a source as it is written, by Server-Sent Events or WebSocket: "
         "?fields=a,b&tag.NAME=VALUE; resumes by Last-Event-ID or ?after="),

@@ -126,6 +126,32 @@ def test_an_upload_passes_with_its_type_and_without_being_kept():
     assert play(swallow, story) == (200, b"image/jpeg fresh /photo 1/object 5000000")
 
 
+def test_points_pass_as_they_come_in_the_form_that_was_asked_for():
+    async def endless(request):
+        said = f"{request.headers['accept']} {request.target} ".encode()
+
+        async def chunks():
+            yield said
+            async for piece in many(1000):
+                await asyncio.sleep(0)
+                yield piece
+
+        return Stream(200, "application/vnd.databox.columns", chunks())
+
+    async def story(box):
+        headers = {"accept": "application/vnd.databox.columns"}
+        path = "/api/stores/hue-store/load/ts/points?from=5"
+        answer = await box.client().stream("GET", path, headers)
+        first = await anext(aiter(answer.chunks))
+        await answer.close()
+        return answer.content_type, first
+
+    kind = "application/vnd.databox.columns"
+    told, first = play(endless, story)
+    assert told == kind
+    assert first.startswith(f"{kind} /load/ts/points?from=5 ".encode())
+
+
 def test_an_upload_that_breaks_off_breaks_off_in_the_store():
     seen = []
 
