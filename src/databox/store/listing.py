@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from databox.wire.catalogue import DESCRIPTION, Item
+from databox.wire.catalogue import DESCRIPTION, LOCATION, Item
+from databox.wire.caveats import Caveats
 from databox.wire.errors import Conflict
 
 MOST = 1000
@@ -32,14 +33,20 @@ class Listing:
         """Add an item, in place of the one with the same address."""
         self._items[item.href] = item
 
-    def visible(self, sources: frozenset[str] | None) -> list[Item]:
-        """The items that a token with this list of sources lets see; None is no list."""
-        items = list(self._items.values())
-        return items if sources is None else [each for each in items if each.source in sources]
+    def visible(self, caveats: Caveats) -> list[Item]:
+        """The items that a token lets see, without a place where it coarsens places."""
+        sources = caveats.datasources
+        seen = [each for each in self._items.values() if sources is None or each.source in sources]
+        return [_placeless(each) for each in seen] if caveats.precision else seen
 
     def labels(self) -> dict[str, str]:
         """What the driver calls each of its sources, cut to a line."""
         return {str(item.source): _label(item) for item in self._items.values()}
+
+
+def _placeless(item: Item) -> Item:
+    pairs = tuple(pair for pair in item.metadata if pair.rel != LOCATION)
+    return msgspec.structs.replace(item, metadata=pairs)
 
 
 def _label(item: Item) -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.unit.store.worlds import Column, Socket, Worlds, worlds
 
 from databox.store import grid
+from databox.wire import catalogue
 from databox.wire.exactness import WINDOWS_MS
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -179,6 +180,7 @@ async def _play(both: Worlds, kind: Maker, chance: random.Random) -> None:
     case = kind(chance, start)
     caveats = tuple(each.replace("{source}", source) for each in case.caveats)
     both.clock.time = case.last
+    await _register(both, source, case)
     await _write(both, source, case.before)
     for world, value in zip(both.both, case.values, strict=True):
         await world.post(f"/{source}/kv", value)
@@ -197,6 +199,30 @@ async def _play(both: Worlds, kind: Maker, chance: random.Random) -> None:
     await _ask(both, source, case, caveats, chance)
     for world in both.both:
         world.stop_following()
+
+
+async def _register(both: Worlds, source: str, case: Case) -> None:
+    """Put sources into the catalogues, in one world at another place than in the other."""
+    for place, world in zip(("51.5,-0.1", "48.1,11.5"), both.both, strict=True):
+        hidden = place if case.caveats[0].startswith("precision") else ""
+        await world.post("/cat", _item(source, "own", hidden))
+        other = f"at {place}" if case.others else "elsewhere"
+        await world.post("/cat", _item(f"other{both.count}", "other", other))
+
+
+def _item(source: str, name: str, place: str) -> dict[str, object]:
+    relations = {
+        catalogue.DESCRIPTION_EN: name,
+        catalogue.IS_CONTENT_TYPE: "application/json",
+        catalogue.VENDOR: "v",
+        catalogue.TYPE: "location",
+        catalogue.DATASOURCE_ID: source,
+        catalogue.STORE_TYPE: "store-json",
+        catalogue.LOCATION: place,
+    }
+    pairs = [{"rel": rel, "val": value} for rel, value in relations.items()]
+    # Always the same two addresses, so that each example takes the place of the last.
+    return {"item-metadata": pairs, "href": f"https://walk-store:443/{name}"}
 
 
 async def _write(both: Worlds, source: str, sides: tuple[Side, Side]) -> None:
@@ -301,6 +327,7 @@ def _question(source: str, case: Case, chance: random.Random) -> tuple[str, dict
         "/kv/count",
         "/objects",
         "/cat",
+        "/cat?rel=urn:X-databox:rels:hasLocation",
     )
     headers = {"accept": "application/vnd.databox.columns"} if chance.random() < 0.1 else {}
     return chance.choice(paths).replace("?&", "?"), headers

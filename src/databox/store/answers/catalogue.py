@@ -18,7 +18,7 @@ class CatalogueAnswers:
 
     async def cat(self, request: Request, verified: Verified) -> Answer:
         """The catalogue, as far as the token lets see it."""
-        seen = self._means.listing.visible(verified.caveats.datasources)
+        seen = self._means.listing.visible(verified.caveats)
         found = catalogue.search(seen, request.parameters)
         return Response(200, catalogue.encode(catalogue.of_store(found)))
 
