@@ -34,6 +34,17 @@ def name(request: Request, placeholder: str, caveats: Caveats) -> str:
         BadRequest: no usable name.
         BadToken: it is not in the list.
     """
+    found = usable(request, placeholder)
+    source_permitted(caveats, found)
+    return found
+
+
+def usable(request: Request, placeholder: str) -> str:
+    """What a placeholder of the path stands for, if it can be a name.
+
+    Raises:
+        BadRequest: it cannot.
+    """
     found = request.args[placeholder]
     if not found or len(found) > _LONGEST_NAME or not found.isprintable():
         raise BadRequest(
@@ -43,7 +54,6 @@ def name(request: Request, placeholder: str, caveats: Caveats) -> str:
             found=repr(found[:40]),
             remedy=f"Use up to {_LONGEST_NAME} printable characters",
         )
-    source_permitted(caveats, found)
     return found
 
 

@@ -141,7 +141,11 @@ def summarize(store: str, rows: Iterable[Row], labels: Mapping[str, str]) -> lis
     sums: dict[tuple[str, ...], _Sum] = {}
     for row in rows:
         for count, record in unpack(row.blob):
-            key = (record.operation, record.client, record.user, record.source, record.exact)
+            source = record.source
+            if record.operation != REFUSE:
+                # Which of a source's many objects it was stands in the chain alone.
+                source = source.partition("/")[0]
+            key = (record.operation, record.client, record.user, source, record.exact)
             sums.setdefault(key, _Sum()).add(count, record)
     return [_event(store, key, each, labels) for key, each in sums.items()]
 

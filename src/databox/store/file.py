@@ -14,6 +14,7 @@ from databox.store.reader import Reader
 from databox.store.writes import (
     DeleteItem,
     DeleteObject,
+    DeleteObjects,
     DeletePoints,
     DeleteSource,
     DeleteValue,
@@ -37,6 +38,7 @@ __all__ = [
     "MOST_WRITES",
     "DeleteItem",
     "DeleteObject",
+    "DeleteObjects",
     "DeletePoints",
     "DeleteSource",
     "DeleteValue",
@@ -63,7 +65,15 @@ MOST_WRITES = 65_536
 """Writes that fit into one group."""
 _WAIT_MS, _BUSY_MS = 200, 5000
 """Milliseconds that clearing the log, and everything else, waits for others to let go."""
-_REMOVALS = (DeletePoints, DeleteSource, DropRaw, DeleteValue, DeleteItem, DeleteObject)
+_REMOVALS = (
+    DeletePoints,
+    DeleteSource,
+    DropRaw,
+    DeleteValue,
+    DeleteItem,
+    DeleteObject,
+    DeleteObjects,
+)
 
 
 class StoreFile:
@@ -206,7 +216,7 @@ class StoreFile:
                 )
             case DeleteValue():
                 return self._changed("DELETE FROM value WHERE key = ?", (write.key,))
-            case NewObject() | DeleteObject():
+            case NewObject() | DeleteObject() | DeleteObjects():
                 return objects.write(self._connection, write)
             case NewItem():
                 return self._register(write)

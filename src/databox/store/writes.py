@@ -111,6 +111,13 @@ class DeleteObject:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteObjects:
+    """Let go what a source's own key holds and what the keys below it hold; gives as above."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewItem:
     """Register a data source, in place of the item with the same address; gives whether it is new.
 
@@ -157,7 +164,7 @@ class PackAudit:
 PointWrite = NewReading | NewColumns | NewDocuments | DeletePoints | DeleteSource | DropRaw
 Superfluous = tuple[bytes, ...]
 """Names of objects whose files can be removed once the transaction is durable."""
-ObjectWrite = NewObject | DeleteObject
+ObjectWrite = NewObject | DeleteObject | DeleteObjects
 Write = (
     PointWrite
     | ObjectWrite

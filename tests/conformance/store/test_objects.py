@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conformance.store.running import APP, DRIVER, Running, answer, running, token
+from tests.conformance.store.running import APP, DRIVER, KEY, Running, answer, running, token
 
 from databox.kit.http.client import Body
 from databox.kit.http.message import Response, Stream
+from databox.store import audit
+from databox.store.file import StoreFile
 from databox.store.objects.files import PART
 from databox.store.objects.stored import CHUNK
 from databox.wire.errors import Unavailable
@@ -29,6 +31,11 @@ def run(folder: Path, story: Any) -> Any:
     return asyncio.run(whole())
 
 
+def path_of(key: str) -> str:
+    source, slash, name = key.partition("/")
+    return f"/{source}/objects/{name}" if slash else f"/{source}/object"
+
+
 async def put(
     store: Running,
     key: str,
@@ -38,7 +45,7 @@ async def put(
     caller: str = DRIVER,
     caveats: tuple[str, ...] = (),
 ) -> Response:
-    path = f"/{key}/object"
+    path = path_of(key)
     headers = {"x-api-key": token(caller, "POST", path, *caveats, grant="own")}
     if kind is not None:
         headers["content-type"] = kind
@@ -52,7 +59,7 @@ async def put(
 async def get(
     store: Running, key: str, *caveats: str, method: str = "GET", **headers: str
 ) -> Response:
-    path = f"/{key}/object"
+    path = path_of(key)
     shown = token(APP, method, path, *caveats)
     sent = {"x-api-key": shown, **{k.replace("_", "-"): v for k, v in headers.items()}}
     connection = store.connect(APP)
@@ -187,7 +194,7 @@ def test_the_same_content_is_there_once(tmp_path: Path) -> None:
 
 
 async def delete(store: Running, key: str) -> Response:
-    return await store.ask("POST", f"/{key}/object/delete", caller=DRIVER)
+    return await store.ask("POST", f"{path_of(key)}/delete", caller=DRIVER)
 
 
 def test_what_is_deleted_is_gone_with_its_key(tmp_path: Path) -> None:
@@ -229,6 +236,66 @@ def test_the_list_has_each_key_in_order(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+def test_a_source_has_many_objects_under_names_of_their_own(tmp_path: Path) -> None:
+    async def story(store: Running) -> None:
+        for name in ("2", "1", "delete", "forget"):
+            assert (await put(store, f"photos/{name}", name.encode())).status == 200
+        await put(store, "photos", b"of the source itself")
+        await put(store, "photos-old/1", b"another source")
+        assert (await get(store, "photos/2")).body == b"2"
+        assert (await get(store, "photos")).body == b"of the source itself"
+        told = answer(await store.ask("GET", "/photos/objects?limit=3"))
+        assert [each["key"] for each in told["objects"]] == [
+            "photos/1",
+            "photos/2",
+            "photos/delete",
+        ]
+        assert told["next"] == "photos/delete"
+        rest = answer(await store.ask("GET", "/photos/objects?after=photos/delete"))
+        assert [each["key"] for each in rest["objects"]] == ["photos/forget"]
+        assert answer(await delete(store, "photos/delete")) == {"deleted": True}
+        assert answer(await store.ask("GET", "/photos/objects?prefix=photos/d"))["objects"] == []
+        assert (await get(store, "photos/delete")).status == 404
+        assert (await put(store, "photos/a%20%0a", b"x")).status == 400
+
+    run(tmp_path, story)
+
+
+def test_a_token_for_a_source_is_for_its_objects_and_no_others(tmp_path: Path) -> None:
+    async def story(store: Running) -> None:
+        for key in ("photos", "photos/1", "photos-old/1", "photo/1", "videos/1"):
+            await put(store, key, b"x")
+        seen = 'datasources = ["photos", "videos"]'
+        for key, status in {"photos/1": 200, "videos/1": 200, "photo/1": 401}.items():
+            assert (await get(store, key, seen)).status == status
+            listed = await store.ask("GET", f"/{key.partition('/')[0]}/objects", caveats=[seen])
+            assert listed.status == status
+        some = answer(await store.ask("GET", "/objects?limit=2", caveats=[seen]))
+        assert [each["key"] for each in some["objects"]] == ["photos", "photos/1"]
+        rest = answer(await store.ask("GET", "/objects?after=photos/1", caveats=[seen]))
+        assert [each["key"] for each in rest["objects"]] == ["videos/1"]
+        few = answer(await store.ask("GET", "/objects?prefix=photos/", caveats=[seen]))
+        assert [each["key"] for each in few["objects"]] == ["photos/1"]
+
+    run(tmp_path, story)
+
+
+def test_a_forgotten_source_leaves_no_object_and_others_theirs(tmp_path: Path) -> None:
+    async def story(store: Running) -> None:
+        for key in ("photos", "photos/1", "photos/2", "photos-old/1", "photos_"):
+            await put(store, key, key.encode())
+        await put(store, "kept/1", b"photos/2")
+        path = "/photos/object/forget"
+        assert answer(await store.ask("POST", path, caller=DRIVER)) == {"deleted": True}
+        assert answer(await store.ask("POST", path, caller=DRIVER)) == {"deleted": False}
+        told = answer(await store.ask("GET", "/objects"))
+        assert [each["key"] for each in told["objects"]] == ["kept/1", "photos-old/1", "photos_"]
+        assert (await get(store, "kept/1")).body == b"photos/2"
+        await settled(store, 3)
+
+    run(tmp_path, story)
+
+
 # Tokens.
 
 
@@ -253,6 +320,15 @@ def test_a_token_for_parts_of_data_gives_no_object(tmp_path: Path, caveat: str) 
         path = "/photo-1/object/delete"
         assert (await store.ask("POST", path, caller=DRIVER, caveats=[caveat])).status == 401
         assert (await get(store, "photo-1")).body == b"x"
+
+    run(tmp_path, story)
+
+
+def test_a_token_that_may_be_used_so_often_gives_so_many_objects(tmp_path: Path) -> None:
+    async def story(store: Running) -> None:
+        await put(store, "photo-1", b"x")
+        seen = [(await get(store, "photo-1", "rate <= 2/P1D")).status for _ in range(4)]
+        assert seen == [200, 200, 429, 429]
 
     run(tmp_path, story)
 
@@ -353,6 +429,22 @@ def test_each_part_is_on_the_record_with_its_size(tmp_path: Path) -> None:
         assert [row[0] for row in reads(store, "delete")] == ["photo-1"]
 
     run(tmp_path, story)
+
+
+def test_the_ledger_is_told_of_a_source_and_the_chain_of_each_object(tmp_path: Path) -> None:
+    async def story(store: Running) -> None:
+        for name in ("1", "2"):
+            await put(store, f"photos/{name}", b"x" * 10)
+        await store.store.report()
+        assert reads(store, "write") == [("photos", 2, 2, 20)]
+
+    run(tmp_path, story)
+    file = StoreFile(tmp_path / "store.db", KEY)
+    reader = file.reader()
+    found = {record.source for row in reader.chain() for _, record in audit.unpack(row.blob)}
+    assert found == {"photos/1", "photos/2"}
+    reader.close()
+    file.close()
 
 
 def test_what_was_not_taken_is_not_on_the_record(tmp_path: Path) -> None:

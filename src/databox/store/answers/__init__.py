@@ -86,7 +86,12 @@ class Answers:
             "object.write": self._objects.write,
             "object.read": self._objects.read,
             "object.delete": self._objects.delete,
+            "object.forget": self._objects.forget,
             "object.list": self._objects.listed,
+            "objects.write": self._objects.write,
+            "objects.read": self._objects.read,
+            "objects.delete": self._objects.delete,
+            "objects.list": self._objects.listed_of,
         }
 
     async def turn(self, before: int, now: int) -> None:

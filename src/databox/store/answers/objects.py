@@ -1,8 +1,9 @@
 """Large objects: taken in and given out as they come, each part on the record before it leaves."""
 
 import asyncio
+import heapq
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Self
 
 import msgspec
@@ -14,7 +15,7 @@ from databox.store import asked, media, questions
 from databox.store.answers.means import Means
 from databox.store.audit import DELETE, READ, WRITE
 from databox.store.door import access
-from databox.store.file import DeleteObject, NewObject, Reader
+from databox.store.file import DeleteObject, DeleteObjects, NewObject, Reader
 from databox.store.objects import ranges
 from databox.store.objects.rows import Held
 from databox.store.objects.shelf import Reading, Shelf
@@ -76,31 +77,73 @@ class ObjectAnswers:
     async def delete(self, request: Request, verified: Verified) -> Answer:
         """Let go what a key holds."""
         key = _key(request, verified)
-        written = access(verified, DELETE, key)
-        superfluous = await self._means.door.write(verified, DeleteObject(key), written)
-        if isinstance(superfluous, tuple):
-            await self._shelf.remove(superfluous, cut_off=True)
-        self.damaged.pop(key, None)
-        return Response(200, b'{"deleted":%b}' % (b"false" if superfluous is None else b"true"))
+        return await self._delete(verified, key, DeleteObject(key))
+
+    async def forget(self, request: Request, verified: Verified) -> Answer:
+        """Let go every object of a source."""
+        key = _key(request, verified)
+        return await self._delete(verified, key, DeleteObjects(key))
 
     async def listed(self, request: Request, verified: Verified) -> Answer:
-        """The objects in order of their keys, as far as the token lets see them."""
+        """All objects in order of their keys, as far as the token lets see them."""
         _permit(verified.caveats)
         question, names = questions.keys(request.parameters), verified.caveats.datasources
+        if names is None:
+            places = [question.prefix]
+        else:
+            exact = [name for name in names if name.startswith(question.prefix)]
+            places = [*exact, *filter(None, (_both(f"{n}/", question.prefix) for n in names))]
+        return await self._listed(verified, "", question, places, names or ())
+
+    async def listed_of(self, request: Request, verified: Verified) -> Answer:
+        """A source's many objects in order of their keys."""
+        source = _key(request, verified)
+        question = questions.keys(request.parameters)
+        below = _both(f"{source}/", question.prefix)
+        return await self._listed(verified, source, question, [below] if below else [], ())
+
+    async def _listed(
+        self,
+        verified: Verified,
+        source: str,
+        question: questions.Keys,
+        places: Sequence[str],
+        exact: Collection[str],
+    ) -> Answer:
+        """The objects whose keys begin with one of `places`, or for those in `exact` are it."""
+        most = question.limit + 1
 
         def find(reader: Reader) -> list[Held]:
-            prefix, after, most = question.prefix, question.after, question.limit + 1
-            if names is None:
-                return reader.objects.listed(prefix, after, most)
-            seen = sorted(name for name in names if name > after and name.startswith(prefix))
-            return [held for held in map(reader.objects.find, seen) if held is not None][:most]
+            found = (
+                held
+                for place in places
+                for held in (
+                    filter(None, [reader.objects.find(place)])
+                    if place in exact
+                    else reader.objects.listed(place, question.after, most)
+                )
+            )
+            behind = (held for held in found if held.key > question.after)
+            return heapq.nsmallest(most, behind, key=lambda held: held.key)
 
         found = await self._means.read(find)
         shown = found[: question.limit]
         last = shown[-1].key if len(found) > len(shown) else None
-        await self._means.door.record(verified, access(verified, READ, "", items=len(shown)))
+        await self._means.door.record(verified, access(verified, READ, source, items=len(shown)))
         told = {"objects": [_told(held) for held in shown], "next": last}
         return Response(200, msgspec.json.encode(told))
+
+    async def _delete(
+        self, verified: Verified, key: str, change: DeleteObject | DeleteObjects
+    ) -> Answer:
+        written = access(verified, DELETE, key)
+        superfluous = await self._means.door.write(verified, change, written)
+        if isinstance(superfluous, tuple):
+            await self._shelf.remove(superfluous, cut_off=True)
+        self.damaged = {
+            each: why for each, why in self.damaged.items() if each.partition("/")[0] != key
+        }
+        return Response(200, b'{"deleted":%b}' % (b"false" if superfluous is None else b"true"))
 
     async def _find(self, key: str, verified: Verified) -> Held:
         held = await self._means.read(lambda reader: reader.objects.find(key))
@@ -203,14 +246,23 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _key(request: Request, verified: Verified) -> str:
-    """The key that the path names.
+    """The key that the path names, of a source or of one of its many objects.
 
     Raises:
         BadRequest: no usable name.
-        BadToken: the token is not for objects, or not for this one.
+        BadToken: the token is not for objects, or not for this source.
     """
     _permit(verified.caveats)
-    return asked.name(request, "key", verified.caveats)
+    source = asked.name(request, "key", verified.caveats)
+    if "name" not in request.args:
+        return source
+    return f"{source}/{asked.usable(request, 'name')}"
+
+
+def _both(place: str, prefix: str) -> str:
+    """What keys begin with that begin with both; "" if none can."""
+    longer = max(place, prefix, key=len)
+    return longer if longer.startswith(place) and longer.startswith(prefix) else ""
 
 
 def _permit(caveats: Caveats) -> None:

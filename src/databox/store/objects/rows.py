@@ -1,7 +1,8 @@
 """What a store's database knows of its objects: which keys hold which file.
 
     object   one row a file: its name, its secret, its content's digest and size
-    held     one row a key: which object, what media type, since when
+    held     one row a key: which object, what media type, since when; of a source's many objects
+             the key is its name, a slash, and the object's own name
 
 The same content is there once, in the newest file of it, whoever holds it. An object that no key
 holds any more loses its row, and with that its secret, in the same transaction; only then is its
@@ -19,7 +20,7 @@ import apsw
 
 from databox.kit.database import rows
 from databox.store.objects.stored import Stored
-from databox.store.writes import DeleteObject, ObjectWrite, Superfluous
+from databox.store.writes import DeleteObject, DeleteObjects, ObjectWrite, Superfluous
 
 STEPS = (
     """
@@ -47,7 +48,12 @@ class Held:
 def write(connection: apsw.Connection, change: ObjectWrite) -> Superfluous | None:
     """Do one change, within a transaction of the caller."""
     if isinstance(change, DeleteObject):
-        return _let_go(connection, change.key)
+        return _let_go(connection, [change.key])
+    if isinstance(change, DeleteObjects):
+        below = f"{change.source}/"
+        query = "SELECT key FROM held WHERE key = ? OR substr(key, 1, ?) = ?"
+        found = rows(connection, query, (change.source, len(below), below))
+        return _let_go(connection, [row[0] for row in found])
     new, superfluous = change.stored, Superfluous()
     found = rows(connection, "SELECT id, name FROM object WHERE digest = ?", (new.digest,))
     if found:
@@ -105,9 +111,11 @@ def _held(row: Sequence[Any]) -> Held:
     return Held(key, kind, t, Stored(*stored))
 
 
-def _let_go(connection: apsw.Connection, key: str) -> Superfluous | None:
-    found = rows(connection, "DELETE FROM held WHERE key = ? RETURNING object", (key,))
-    return _forget(connection, found[0][0]) if found else None
+def _let_go(connection: apsw.Connection, keys: Sequence[str]) -> Superfluous | None:
+    query = "DELETE FROM held WHERE key = ? RETURNING object"
+    found = {row[0] for key in keys for row in rows(connection, query, (key,))}
+    gone = [name for number in found for name in _forget(connection, number)]
+    return tuple(gone) if found else None
 
 
 def _forget(connection: apsw.Connection, number: int) -> Superfluous:
