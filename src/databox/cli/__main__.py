@@ -77,11 +77,7 @@ def _carry_out(words: argparse.Namespace, home: Path) -> int:  # noqa: PLR0912 #
 
             return revoke(home, words.app, words.what)
         case "ledger":
-            from databox.cli import ledger
-
-            if words.action == "save":
-                return ledger.save(home, Path(words.file))
-            return ledger.verify(home, words.file and Path(words.file), words.key)
+            return _ledger(words, home)
         case "bench":
             from databox.cli import bench
 
@@ -95,6 +91,26 @@ def _carry_out(words: argparse.Namespace, home: Path) -> int:  # noqa: PLR0912 #
         case "test":
             raise SetupError("The tests run from a checkout of the project: ./databox test")
     raise AssertionError(words.verb)
+
+
+def _ledger(words: argparse.Namespace, home: Path) -> int:
+    from databox.cli import ledger
+
+    match words.action:
+        case "save":
+            return ledger.save(home, Path(words.file))
+        case "checkpoint":
+            return ledger.checkpoint(home)
+        case "accept":
+            return ledger.accept(home, words.store)
+        case "reads":
+            from databox.cli.reads import reads
+
+            asked = {"app": words.app, "store": words.store, "source": words.source}
+            return reads(home, **asked, days=words.days)
+        case _:
+            file, older = (each and Path(each) for each in (words.file, words.older))
+            return ledger.verify(home, file, words.key, older)
 
 
 if __name__ == "__main__":

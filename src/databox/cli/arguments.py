@@ -117,6 +117,19 @@ def _ledger(take: argparse.ArgumentParser) -> None:
         "file", nargs="?", help="a saved ledger, checked without the box; the box's own if unsaid"
     )
     verify.add_argument("--key", help="the public key of the recovery sheet, base64")
+    verify.add_argument(
+        "--older",
+        metavar="FILE",
+        help="a ledger or checkpoint saved before, with which this one must begin",
+    )
+    does.add_parser("checkpoint", help="print a signed checkpoint, to be kept somewhere else")
+    reads = does.add_parser("reads", help="tell who read what, how exact and how much")
+    reads.add_argument("--app", default="", help="an installed app, by name")
+    reads.add_argument("--store", default="", help="a store, such as os-monitor-store")
+    reads.add_argument("--source", default="", help="a source in it, by id")
+    reads.add_argument("--days", type=int, help="how many days back; all time if unsaid")
+    accept = does.add_parser("accept", help="let a store go on that was put back or changed")
+    accept.add_argument("store", help="its driver or store, or `ledger` for the ledger itself")
     save = does.add_parser("save", help="write the whole ledger to a file")
     save.add_argument("file", help="the new file")
 

@@ -84,14 +84,15 @@ class Client:
     ) -> Any:
         """Call the endpoint of this name in the table; the answer has the type that stands there.
 
-        `args` fill the placeholders of its path. Raw answers come as bytes.
+        `args` fill the placeholders of its path; `store` says which, where a store answers. Raw
+        answers come as bytes.
 
         Raises:
             DataboxError: what the box said no with.
             NotRunning: nothing answers at its address.
         """
         line = BY_NAME[endpoint]
-        path = fill(line.path, args)
+        path = fill(public_path(line), args)
         headers = {"Content-Type": "application/json"}
         if line.right is not Right.OPEN:
             headers |= self._proof(line.method, path)
@@ -112,6 +113,11 @@ class Client:
         )
         proof = make_proof(self._key, asked)
         return {"Authorization": f"DPoP {self._operator.session}", "DPoP": proof}
+
+
+def public_path(endpoint: Endpoint) -> str:
+    """Where the gateway has an endpoint."""
+    return f"/api/stores/{{store}}{endpoint.path}" if endpoint.service == "store" else endpoint.path
 
 
 def fill(path: str, args: dict[str, str]) -> str:

@@ -247,5 +247,6 @@ def _forget(event: Event) -> None:
     """There is no ledger here."""
 
 
-async def _forget_all(events: tuple[Event, ...]) -> None:
+async def _forget_all(events: tuple[Event, ...]) -> bool:
     """There is no ledger here."""
+    return False

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 
 from databox.cli import machine
-from databox.cli.client import NotRunning, box_status
+from databox.cli.client import Client, NotRunning, box_status, operator
 from databox.cli.down import running
 from databox.cli.settings import address_of
 from databox.engines import Finding
 from databox.engines.sandbox.doctor import examine as examine_sandbox
 from databox.engines.sandbox.engine import BUBBLEWRAP, SandboxEngine
 from databox.engines.sandbox.namespaces import become_parent_namespace
-from databox.wire.errors import Unavailable
+from databox.wire.errors import DataboxError, Unavailable
 
 UNTESTED = Finding(
     "untested",
@@ -60,7 +60,20 @@ def _box(home: Path) -> list[Finding]:
         return [Finding("box", "fail", f"runs and does not answer: {error}", remedy)]
     if found.state == "failing":
         return [Finding("box", "fail", found.detail, f"Look at {home}/logs")]
-    return [Finding("box", "ok", found.state)]
+    return [Finding("box", "ok", found.state), *_alarms(home, found.state)]
+
+
+def _alarms(home: Path, state: str) -> list[Finding]:
+    """What was put back or changed, as the ledger knows it."""
+    if state != "running":
+        return []
+    try:
+        alarms = Client(operator(home)).call("alarms").alarms
+    except DataboxError as error:
+        return [Finding("ledger", "fail", f"cannot be asked: {error}", f"Look at {home}/logs")]
+    remedy = "Was it you? databox ledger accept. If not: keep a copy of the box's folder"
+    found = [Finding("ledger", "fail", each.sentence, remedy) for each in alarms]
+    return found or [Finding("ledger", "ok", "nothing was put back or changed that it knows of")]
 
 
 def _sandbox() -> list[Finding]:

@@ -12,7 +12,7 @@ from databox.wire import api
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--json` prints. `components` and `parts` are empty until the owner has signed in."""
+    """What `--json` prints. All below `detail` is empty until the owner has signed in."""
 
     state: str
     address: str = ""
@@ -21,6 +21,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     components: tuple[api.Component, ...] = ()
     parts: tuple[api.PartRow, ...] = ()
+    alarms: tuple[str, ...] = ()
 
 
 def status(home: Path, *, as_json: bool) -> int:
@@ -56,6 +57,7 @@ def look(home: Path) -> Report:
         report,
         components=client.call("components").components,
         parts=client.call("parts").parts,
+        alarms=tuple(each.sentence for each in client.call("alarms").alarms),
     )
 
 
@@ -76,6 +78,10 @@ def as_text(report: Report) -> str:
         lines.append(report.detail)
     if report.address:
         lines.append(f"Address: {report.address}")
+    lines += [f"ALARM: {each}." for each in report.alarms]
+    if report.alarms:
+        lines.append("If you put a copy back yourself: databox ledger accept. If not, look who can")
+        lines.append("reach this computer and its disk, and keep a copy of the box's folder.")
     lines += [_component(each) for each in report.components]
     if report.parts:
         rows = [("part", "state", "memory", "cpu", "restarts"), *map(_part, report.parts)]

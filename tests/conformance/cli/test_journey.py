@@ -115,6 +115,27 @@ def test_the_ledger_is_whole_and_a_saved_one_needs_no_box(
     assert "NOT whole" in done.stdout
 
 
+def test_a_checkpoint_from_before_is_what_the_ledger_still_begins_with(
+    installed: BoxByScript, tmp_path: Path
+) -> None:
+    note, file = tmp_path / "note", tmp_path / "ledger.jsonl"
+    note.write_text(installed.verb("ledger", "checkpoint").stdout)
+    assert note.read_text().startswith("databox/")
+    older = ("--older", str(note))
+    said = installed.verb("ledger", "verify", *older).stdout
+    assert "It begins with the same" in said
+    assert "accesses on record, none changed or removed" in said
+    installed.verb("ledger", "save", str(file))
+    key = said.partition("signed by ")[2].split(".\n")[0]
+    assert "is whole" in installed.verb("ledger", "verify", str(file), "--key", key, *older).stdout
+
+
+def test_who_read_what_is_told_in_sentences(installed: BoxByScript) -> None:
+    assert "read" in installed.verb("ledger", "reads", "--days", "1").stdout
+    nobody = installed.verb("ledger", "reads", "--app", "nobody").stdout
+    assert nobody == "Nobody read anything in this time.\n"
+
+
 def test_uninstalling_removes_it(installed: BoxByScript) -> None:
     installed.verb("uninstall", "computer-graph")
     assert "computer-graph" not in {each["name"] for each in report(installed)["components"]}
