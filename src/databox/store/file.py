@@ -132,11 +132,13 @@ class StoreFile:
         """
         if self._unsure:
             self._reload_points()
-        self._unsure = True
-        with transaction(self._connection):
-            more = self._points.seal()
-        self._unsure = False
-        self._cleared()
+        more = False
+        if self._points.has_to_seal:
+            self._unsure = True
+            with transaction(self._connection):
+                more = self._points.seal()
+            self._unsure = False
+        self._clear()
         return more
 
     def reopen(self) -> None:
@@ -188,12 +190,12 @@ class StoreFile:
         try:
             while self._points.hot.is_over:
                 self.maintain()
-            self._cleared()
+            self._clear()
         except Unavailable as error:
             lines.event(log, logging.WARNING, "packing-failed", code=error.code)
 
-    def _cleared(self) -> bool:
-        """Take what was deleted out of the log as well; False if somebody reads just now."""
+    def _clear(self) -> None:
+        """Take what was deleted out of the log as well; later, if somebody reads just now."""
         if self._to_clear:
             self._connection.set_busy_timeout(_WAIT_MS)
             try:
@@ -201,7 +203,6 @@ class StoreFile:
             finally:
                 self._connection.set_busy_timeout(_BUSY_MS)
             self._to_clear = bool(busy)
-        return not self._to_clear
 
     def _reload_points(self) -> None:
         with explained():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from databox.store.engine.arrays import Flags, Floats, Ints, np
 from databox.store.engine.journal import Content
@@ -74,15 +75,19 @@ class Batch:
 def batch_of(times: Sequence[int], contents: Sequence[Content]) -> Batch:
     """A batch of these points; their times ascend, none comes twice."""
     stamps = np.array(times, np.int64)
-    if any(isinstance(each, bytes) for each in contents):
+    if bytes in set(map(type, contents)):
         texts = [each if isinstance(each, bytes) else render(each) for each in contents]
         return Batch(stamps, documents=texts)
-    return _of_numbers(stamps, [each for each in contents if not isinstance(each, bytes)])
+    return _of_numbers(stamps, cast(Sequence[Number], contents))
 
 
 def _of_numbers(stamps: Ints, numbers: Sequence[Number]) -> Batch:
-    whole = np.fromiter((isinstance(each, int) for each in numbers), np.bool_, len(numbers))
-    return Batch(stamps, np.array(numbers, np.float64), whole if whole.any() else None)
+    values, kinds = np.array(numbers, np.float64), set(map(type, numbers))
+    if int not in kinds:
+        return Batch(stamps, values)
+    if float not in kinds:
+        return Batch(stamps, values, np.ones(len(stamps), np.bool_))
+    return Batch(stamps, values, np.array([type(each) is int for each in numbers]))
 
 
 def batch_of_columns(times: bytes, values: bytes, whole: bytes) -> Batch:

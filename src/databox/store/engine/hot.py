@@ -1,6 +1,7 @@
 """The hot journal as the writer has it: takes rows in, gives them up once they are in blocks."""
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -8,7 +9,7 @@ import apsw
 
 from databox.kit.database import rows
 from databox.store.engine import journal
-from databox.store.engine.journal import Entry, Tail
+from databox.store.engine.journal import Content, Entry, Tail
 from databox.store.engine.points import render
 
 MOST_POINTS: Final = 16_384
@@ -88,13 +89,13 @@ class Hot:
 
     def snapshot(self) -> tuple[int, dict[int, Tail]]:
         """The number of the last row, and all points by series."""
-        tails: dict[int, Tail] = {}
+        points: defaultdict[int, dict[int, Content]] = defaultdict(dict)
         last = 0
         for number, blob in rows(self._connection, "SELECT id, entries FROM journal ORDER BY id"):
             last = number
             for series, t, content in journal.decode(blob):
-                tails.setdefault(series, Tail()).put(t, content)
-        return last, tails
+                points[series][t] = content
+        return last, {series: Tail(its) for series, its in points.items()}
 
     def drop(self, last: int) -> None:
         """Give up the rows up to a number: their points are in blocks."""

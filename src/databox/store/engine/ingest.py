@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_SERIES: Final = 10_000
 MOST_OF_A_SOURCE: Final = 1_000
-_STRAIGHT: Final = 1024
+_STRAIGHT: Final = 512
 """So many points make blocks of their own without passing through the journal."""
 _FEW_BLOCKS: Final = 4
 """Blocks that are written anew within a group; more is done by sealing, a step at a time."""
@@ -68,6 +68,11 @@ class Ingest:
     def finish(self) -> None:
         """The group ends: put what it brought into the journal."""
         self.hot.flush()
+
+    @property
+    def has_to_seal(self) -> bool:
+        """Whether a step of sealing would do anything."""
+        return self._seal.is_under_way or self.hot.is_full
 
     def seal(self) -> bool:
         """A step of sealing; gives whether there is more to do."""

@@ -55,8 +55,8 @@ class Tail:
 
     __slots__ = ("_times", "points")
 
-    def __init__(self) -> None:
-        self.points: dict[int, Content] = {}
+    def __init__(self, points: dict[int, Content] | None = None) -> None:
+        self.points = {} if points is None else points
         self._times: list[int] | None = None
 
     def put(self, t: int, content: Content) -> None:

@@ -48,6 +48,11 @@ class Seal:
         self._blocks = blocks
         self._pass: _Pass | None = None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a pass has begun and not ended."""
+        return self._pass is not None
+
     def forget(self) -> None:
         """Begin anew next time: the journal was changed, or a step failed."""
         self._pass = None
@@ -122,6 +127,8 @@ def take_out(blocks: Blocks, meta: Meta, *, overlapped: bool) -> "Batch | None":
 def _bounded(contents: Sequence[Content], start: int, end: int) -> int:
     """Where a step ends that would be too large."""
     end = min(end, start + STEP)
+    if bytes not in set(map(type, contents[start:end])):
+        return end
     size = 0
     for place in range(start, end):
         each = contents[place]
