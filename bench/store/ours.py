@@ -172,14 +172,14 @@ class Rack:
 
 
 @asynccontextmanager
-async def rack(core: int) -> AsyncIterator[Rack]:
-    """A rack whose parts all run on one core."""
+async def rack(core: int | None) -> AsyncIterator[Rack]:
+    """A rack whose parts all run on one core, if one is given."""
     with tempfile.TemporaryDirectory(prefix="databox-bench-") as folder:
         opened = Rack(Path(folder) / "home")
         # Parts are handed to this process by a double fork, as to the box.
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         mine = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, mine if core is None else {core})
         try:
             # Parts are forked from a process that is started here, and stay where it is.
             await opened.open()
