@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from databox.sdk.buffer import Buffer, Waiting
 from databox.sdk.peers import Peers
@@ -15,7 +15,10 @@ from databox.sdk.sandbox import PEERS, arbiter_key
 from databox.sdk.schedule import Schedule
 from databox.sdk.surroundings import read
 from databox.sdk.writer import Offer, Writer
-from databox.wire.errors import BadRequest
+from databox.wire.errors import BadRequest, Unavailable
+
+if TYPE_CHECKING:
+    from databox.sdk.objects import Objects
 
 MOST_WAITING = 50_000
 """Readings kept while the store is away: about 10 MB, some hours of one a second of three."""
@@ -30,6 +33,7 @@ class DriverSource:
         self.offer = offer
         self._buffer = buffer
         self._now = now
+        self._objects: Objects | None = None
 
     def write(self, value: Any, *, t: int | None = None) -> None:
         """Queue a reading; `t`: Unix ms, now if not given.
@@ -47,6 +51,40 @@ class DriverSource:
                 "a reading is a JSON value", field=self.offer.id, found=str(error)
             ) from error
         self._buffer.put(Waiting(self.offer.id, record))
+
+    def write_object(
+        self, name: str, content: bytes | BinaryIO, *, type: str = "application/octet-stream"
+    ) -> None:
+        """Write a photo, an attachment or the like, and wait until the store has made it durable.
+
+        `name`: tells it from the source's other objects, and a reading can say it; another one of
+        this name is replaced. `content`: bytes, or an open file, which is sent as it is read.
+        `type`: its media type.
+
+        Raises:
+            BadRequest: the name has more than letters, digits, dots, dashes and underscores.
+            Unavailable: the driver does not run yet, or the store did not answer for 30 seconds or
+                has no room.
+        """
+        self._stored().write(name, content, type)
+
+    def delete_object(self, name: str) -> None:
+        """Delete an object; one that is not there is as good.
+
+        Raises:
+            BadRequest, Unavailable: as `write_object`.
+        """
+        self._stored().delete(name)
+
+    def _stored(self) -> "Objects":
+        if self._objects is None:
+            raise Unavailable("the driver does not run yet", field=self.offer.id)
+        return self._objects
+
+    def _connect(self, peers: Peers, store: str) -> None:
+        from databox.sdk.objects import Objects
+
+        self._objects = Objects(peers, store, self.offer.id)
 
 
 class Driver:
@@ -135,6 +173,8 @@ class Driver:
 
     def start(self, peers: Peers, store: str) -> None:
         """Register the sources and write what is queued, in a thread of its own."""
+        for source in self.sources:
+            source._connect(peers, store)
         writer = Writer(peers, store, [source.offer for source in self.sources], self._buffer)
         threading.Thread(target=writer.run, daemon=True, name="writer").start()
 

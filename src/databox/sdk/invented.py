@@ -47,6 +47,9 @@ class InventedReader:
         self.exact = exact
         self._now = now
 
+    def objects(self) -> None:
+        """There are none."""
+
     def latest(self) -> Reading | None:
         """The newest invented reading of the last day."""
         end = int(self._now() * 1000)

@@ -9,15 +9,16 @@ import json
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
 
-from databox.sdk.http.client import Connection, Lost, Reply
+from databox.sdk.http.client import Coming, Connection, Lost, Reply
 from databox.wire.errors import BadRequest, DataboxError, Denied, NotFound, TooLarge, Unavailable
 
 MAX_REPLY = 2 * 1024 * 1024
 """Bytes of one answer. Decoded, that is some 15 MB of the 96 that a small app has."""
 IDLE_CONNECTIONS = 4
+MAX_OBJECT = 4 * 1024**3
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 LIFETIME = 3600
 """Seconds that a token is asked for."""
@@ -89,6 +90,61 @@ class Peers:
             return reply.body
         raise _refused(route, reply)
 
+    def send(self, route: Route, content: BinaryIO, type: str, *, patience: float) -> bytes:
+        """Make a call whose body is the rest of a file that can be read twice; the answer's body.
+
+        Raises:
+            Denied, NotFound, TooLarge, BadRequest, Unavailable: as `call`.
+        """
+        start = content.tell()
+        length = content.seek(0, 2) - start
+
+        def attempt(token: str) -> Reply:
+            content.seek(start)
+            fields = {"Host": route.target, "X-Api-Key": token, "Content-Type": type}
+            connection = self._connection(route.target)
+            try:
+                return connection.upload(route.path, fields, content, length, limit=MAX_REPLY)
+            finally:
+                self._put_back(route.target, connection)
+
+        reply = self._patiently(
+            route, patience, lambda: self._under_token(route, attempt), once=False
+        )
+        if 200 <= reply.status < 300:
+            return reply.body
+        raise _refused(route, reply)
+
+    def receive(self, route: Route, *, patience: float) -> Iterator[bytes]:
+        """The answer's body as it comes; nothing is asked before the first piece is.
+
+        Raises:
+            Denied, NotFound, BadRequest, Unavailable: as `call`.
+        """
+        found: list[Coming] = []
+
+        def attempt(token: str) -> Reply:
+            fields = {"Host": route.target, "X-Api-Key": token}
+            connection = self._connection(route.target)
+            got = connection.download(route.path, fields, limit=MAX_OBJECT, most=MAX_REPLY)
+            if isinstance(got, Coming):
+                found.append(got)
+                return Reply(200, b"")
+            connection.close()
+            return got
+
+        reply = self._patiently(
+            route, patience, lambda: self._under_token(route, attempt), once=False
+        )
+        if not found:
+            raise _refused(route, reply)
+        try:
+            yield from found[-1]
+        except Lost as error:
+            raise Unavailable(f"{route.target} broke off", remedy="Read it again") from error
+        finally:
+            self._put_back(route.target, found[-1].connection)
+
     def token(self, route: Route, *, patience: float) -> str:
         """The token for a route, to read what limits the owner set.
 
@@ -135,13 +191,16 @@ class Peers:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _attempt(self, route: Route, target: str, body: bytes) -> Reply:
-        reply = self._send(route, target, self._token(route), body)
+        return self._under_token(route, lambda token: self._send(route, target, token, body))
+
+    def _under_token(self, route: Route, send: Callable[[str], Reply]) -> Reply:
+        reply = send(self._token(route))
         if reply.status != 401:
             return reply
         # Its grant may have been replaced by another one: a new token tells.
         with self._lock:
             self._tokens.pop(route, None)
-        return self._send(route, target, self._token(route), body)
+        return send(self._token(route))
 
     def _token(self, route: Route) -> str:
         with self._lock:

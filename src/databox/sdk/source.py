@@ -3,10 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from databox.sdk.readings import EXACTNESS, Reading, Readings, means, tally
-from databox.wire.errors import BadRequest, Denied
+from databox.wire.errors import BadRequest, Denied, NotFound
+
+if TYPE_CHECKING:
+    from databox.sdk.objects import Objects, StoredObject
 
 DAY = 86_400_000
 WORDS = {duration: word for word, duration in EXACTNESS.items()}
@@ -43,6 +46,10 @@ class Reader(Protocol):
 
     def between(self, start: int, end: int) -> Iterator[Reading]:
         """Readings, oldest first."""
+        ...
+
+    def objects(self) -> "Objects | None":
+        """The source's large objects; None where there can be none."""
         ...
 
 
@@ -117,6 +124,31 @@ class Source:
         """The mean of the last days' values by `hour of day`, `day of week`, and so on."""
         end = self._end()
         return means(self._read(end - int(days * DAY), end), by)
+
+    def objects(self) -> "list[StoredObject]":
+        """The source's photos, attachments and the like: each with name, type, size and time `t`.
+
+        Only where the owner allowed the source as it is, `raw` and from the beginning.
+        """
+        found = self._find().objects()
+        try:
+            return list(found.all()) if found else []
+        except Denied as error:
+            raise self._refused(error) from error
+
+    def read_object(self, name: str) -> Iterator[bytes]:
+        """The content of one object, in pieces, so that it need not fit into memory.
+
+        Raises:
+            NotFound: there is no object of this name.
+        """
+        found = self._find().objects()
+        if found is None:
+            raise NotFound("there is no such object", field="name", found=name[:80])
+        try:
+            yield from found.read(name)
+        except Denied as error:
+            raise self._refused(error) from error
 
     def _read(self, start: int, end: int) -> Iterator[Reading]:
         reader = self._reader()

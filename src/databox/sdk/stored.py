@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from typing import Any
 
+from databox.sdk.objects import Objects
 from databox.sdk.peers import MAX_REPLY, Peers, Route
 from databox.sdk.readings import Reading
 from databox.sdk.surroundings import Granted
@@ -63,6 +64,10 @@ class StoredReader:
             if len(body) < SMALL_REPLY:
                 piece *= 2
             start = upto + 1
+
+    def objects(self) -> Objects:
+        """The source's large objects."""
+        return Objects(self._peers, self._granted.store, self._granted.source)
 
     def _range(self, start: int, end: int) -> bytes:
         asked = json.dumps({"startTimestamp": start, "endTimestamp": end}).encode()

@@ -160,6 +160,9 @@ class _Given:
             end = int(now() * 1000)
             self._readings = [w for w in windows(given, length) if w.t + length <= end]
 
+    def objects(self) -> None:
+        """There are none."""
+
     def latest(self) -> Reading | None:
         return self._readings[-1] if self._readings else None
 

@@ -13,11 +13,13 @@ from tests.unit.sdk.fake_box import Service
 from databox.kit.clock import FixedClock
 from databox.sdk import Driver
 from databox.sdk.app import App
+from databox.sdk.driver import DriverSource
+from databox.sdk.objects import StoredObject
 from databox.sdk.peers import Peers
 from databox.sdk.sandbox import Sandbox
 from databox.sdk.source import Source
 from databox.sdk.surroundings import Granted, Surroundings
-from databox.wire.errors import Denied
+from databox.wire.errors import BadRequest, Denied, NotFound, Unavailable
 
 NOW = 1_777_630_000_000
 MINUTE = 60_000
@@ -146,3 +148,86 @@ def test_read_is_denied_when_the_grant_is_for_another_source(meeting: Meeting) -
     meeting.write((NOW, 1))
     with pytest.raises(Denied, match=r"app\.ask"):
         meeting.source('datasources = ["other"]').latest()
+
+
+# Objects.
+
+PHOTO = bytes(range(256)) * 8_000
+"""2 MB."""
+
+
+@pytest.fixture
+def camera(meeting: Meeting) -> DriverSource:
+    """A driver's source, in reach of the store."""
+    driver = Driver("Test driver", now=lambda: NOW / 1000)
+    source = driver.source("cpu-load")
+    driver.start(meeting._peers[DRIVER], NAME)
+    return source
+
+
+def test_app_reads_the_objects_that_a_driver_wrote(
+    meeting: Meeting, camera: DriverSource, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"skipped" + PHOTO)
+    with path.open("rb") as file:
+        file.seek(7)
+        camera.write_object("2026-1.jpg", file, type="image/jpeg")
+    camera.write_object("note", b"")
+    source = meeting.source()
+    assert source.objects() == [
+        StoredObject("2026-1.jpg", "image/jpeg", len(PHOTO), NOW),
+        StoredObject("note", "application/octet-stream", 0, NOW),
+    ]
+    pieces = list(source.read_object("2026-1.jpg"))
+    assert b"".join(pieces) == PHOTO
+    assert max(map(len, pieces)) < 200_000
+    assert b"".join(source.read_object("note")) == b""
+
+
+def test_a_deleted_object_is_not_found(meeting: Meeting, camera: DriverSource) -> None:
+    camera.write_object("a", b"x")
+    camera.delete_object("a")
+    camera.delete_object("a")
+    with pytest.raises(NotFound):
+        list(meeting.source().read_object("a"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", "a b", ".a", "ä", "a" * 129, "a?b"])
+def test_what_cannot_be_an_objects_name_is_refused(camera: DriverSource, name: str) -> None:
+    with pytest.raises(BadRequest, match="name"):
+        camera.write_object(name, b"x")
+
+
+def test_app_that_may_see_minutes_alone_reads_no_object(
+    meeting: Meeting, camera: DriverSource
+) -> None:
+    camera.write_object("a", b"x")
+    source = meeting.source("granularity >= PT1M", exact="PT1M")
+    with pytest.raises(Denied):
+        list(source.read_object("a"))
+
+
+def test_an_app_may_stop_reading_and_go_on_with_something_else(
+    meeting: Meeting, camera: DriverSource
+) -> None:
+    camera.write_object("a", PHOTO)
+    source = meeting.source()
+    for _ in source.read_object("a"):
+        break
+    assert len(source.objects()) == 1
+    assert b"".join(source.read_object("a")) == PHOTO
+
+
+def test_invented_data_have_no_objects(meeting: Meeting) -> None:
+    app = App("Test")
+    app.connect(Sandbox(Surroundings({}, "", False, False), meeting._peers[APP]))
+    source = app.ask("photo")
+    assert source.objects() == []
+    with pytest.raises(NotFound):
+        list(source.read_object("a"))
+
+
+def test_a_driver_that_does_not_run_yet_says_so() -> None:
+    with pytest.raises(Unavailable, match="does not run yet"):
+        Driver("Test driver").source("photos").write_object("a", b"x")

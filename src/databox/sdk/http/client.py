@@ -1,11 +1,12 @@
 """One keep-alive connection to a service of the box, over its unix socket."""
 
+import select
 import socket
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, NamedTuple
 
 from databox.sdk.http.head import number
-from databox.sdk.http.stream import Closed, Stream
+from databox.sdk.http.stream import PIECE, Closed, Stream
 
 
 class Reply(NamedTuple):
@@ -18,6 +19,10 @@ class Reply(NamedTuple):
     def text(self) -> str:
         """The start of the body as text, for messages."""
         return self.body[:300].decode(errors="replace")
+
+
+OBJECT_SECONDS = 60.0
+"""Longest wait within a large body: the store makes it durable, and takes only so many at once."""
 
 
 class Lost(Exception):
@@ -52,10 +57,9 @@ class Connection:
             Lost: the connection broke.
             BadRequest: the answer is not HTTP or too large.
         """
-        lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
         if body or method == "POST":
-            lines.append(f"Content-Length: {len(body)}")
-        text = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+            fields = {**fields, "Content-Length": str(len(body))}
+        text = _head(method, target, fields) + body
         self.reusable = False
         try:
             self._socket.sendall(text)
@@ -64,6 +68,76 @@ class Connection:
             raise Lost(sent=True) from error
         self.reusable = reply.head.keep_alive
         return Reply(number(reply.head.start[1], 10, 999), reply.body)
+
+    def upload(
+        self,
+        target: str,
+        fields: Mapping[str, str],
+        content: BinaryIO,
+        length: int,
+        *,
+        limit: int,
+    ) -> Reply:
+        """POST a file's next `length` bytes and read the answer, which may come before the end.
+
+        Raises:
+            Lost: the connection broke, or the file was shorter.
+            BadRequest: the answer is not HTTP or too large.
+        """
+        self.reusable = False
+        self._socket.settimeout(OBJECT_SECONDS)
+        try:
+            self._socket.sendall(_head("POST", target, {**fields, "Content-Length": str(length)}))
+            whole = self._send(content, length)
+            reply = self._stream.read(limit)
+        except (OSError, Closed) as error:
+            raise Lost(sent=True) from error
+        finally:
+            self._socket.settimeout(self._timeout)
+        self.reusable = whole and reply.head.keep_alive
+        return Reply(number(reply.head.start[1], 10, 999), reply.body)
+
+    def download(
+        self, target: str, fields: Mapping[str, str], *, limit: int, most: int
+    ) -> "Reply | Coming":
+        """GET something of up to `limit` bytes as it comes; refusals come whole, up to `most`.
+
+        Raises:
+            Lost: the connection broke.
+            BadRequest: the answer is not HTTP, too large, or does not say how long it is.
+        """
+        self.reusable = False
+        self._socket.settimeout(OBJECT_SECONDS)
+        try:
+            self._socket.sendall(_head("GET", target, fields))
+            head, length = self._stream.begin(limit)
+            status = number(head.start[1], 10, 999)
+            if 200 <= status < 300 and length is not None:
+                return Coming(self, self._stream.pieces(length), head.keep_alive)
+            body = b"".join(self._stream.pieces(min(length or 0, most)))
+            return Reply(status, body)
+        except (OSError, Closed) as error:
+            raise Lost(sent=True) from error
+
+    def reuse(self, keep: bool) -> None:
+        """The answer has been read to its end."""
+        self._socket.settimeout(self._timeout)
+        self.reusable = keep
+
+    def _send(self, content: BinaryIO, length: int) -> bool:
+        """Whether all was sent before an answer came."""
+        while length:
+            if select.select([self._socket], [], [], 0)[0]:
+                return False
+            piece = content.read(min(PIECE, length))
+            if not piece:
+                raise ConnectionError("the file is shorter than it was")
+            try:
+                self._socket.sendall(piece)
+            except BrokenPipeError:
+                return False  # it was answered and closed in between
+            length -= len(piece)
+        return True
 
     def idle(self) -> bool:
         """Whether it can carry another request: still open, and nothing unasked has come."""
@@ -83,3 +157,29 @@ class Connection:
     def close(self) -> None:
         """Close it."""
         self._socket.close()
+
+
+class Coming:
+    """An answer that is read as it comes. Behind its end `connection` can be used again."""
+
+    def __init__(self, connection: Connection, pieces: Iterator[bytes], keep: bool) -> None:
+        self.connection = connection
+        self._pieces = pieces
+        self._keep = keep
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Its pieces, once.
+
+        Raises:
+            Lost: the connection broke; what came before was right.
+        """
+        try:
+            yield from self._pieces
+        except OSError as error:
+            raise Lost(sent=True) from error
+        self.connection.reuse(self._keep)
+
+
+def _head(method: str, target: str, fields: Mapping[str, str]) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,6 +1,7 @@
 """Reads whole messages from a connected socket, each within a bound."""
 
 import socket
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from databox.sdk.http import head
@@ -36,11 +37,36 @@ class Stream:
             BadRequest: not HTTP, or too large.
             OSError: the connection broke or timed out within the message.
         """
-        at = self._find(head.END, head.MAX_HEAD)
-        found = head.parse(self._take(at)[:-4])
-        length = head.body_length(found, limit)
+        found, length = self.begin(limit)
         body = self._chunks(limit) if length is None else self._take(length)
         return Message(found, body)
+
+    def begin(self, limit: int) -> tuple[Head, int | None]:
+        """Read the next message's head, and how long its body is, None if it is chunked.
+
+        Raises:
+            Closed, BadRequest, OSError: as `read`.
+        """
+        at = self._find(head.END, head.MAX_HEAD)
+        found = head.parse(self._take(at)[:-4])
+        return found, head.body_length(found, limit)
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        """The body of `length` bytes behind a head, as it comes.
+
+        Raises:
+            ConnectionError: it closed before the end.
+            OSError: it broke or timed out.
+        """
+        while length:
+            if not self._rest:
+                try:
+                    self._more()
+                except Closed as error:
+                    raise ConnectionError("the connection closed within a message") from error
+            piece = self._take(min(length, len(self._rest)))
+            length -= len(piece)
+            yield piece
 
     def _chunks(self, limit: int) -> bytes:
         body = bytearray()
