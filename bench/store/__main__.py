@@ -65,6 +65,7 @@ class Run:
         self._alone = alone
         self._missing: list[str] = []
         self._samples: Samples = {each.name: {} for each in figures.GOALS}
+        self._others: Samples = {each.name: {} for each in figures.GOALS}
         self._core, load_core = machine.cores()
         self._load_core = load_core
 
@@ -81,7 +82,7 @@ class Run:
                     await self._section(section.peers, parts, generator)
         averages = [before, os.getloadavg()]
         return Report(
-            rows=figures.rows(self._samples),
+            rows=figures.rows(self._samples, self._others),
             missing=self._missing,
             load=generator.language,
             averages=averages,
@@ -106,6 +107,7 @@ class Run:
                         servers,
                         None if self._alone else peers.environment(self._place),
                         self._samples,
+                        self._others,
                     )
                     await self._part(part, bench)
 

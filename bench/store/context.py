@@ -1,9 +1,8 @@
 """What every part of the measurement works with, and how it asks."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.store import points
@@ -60,7 +59,8 @@ Value = Callable[[Window], float]
 class Bench:
     """`core`: of what is measured; `servers`: the peers that are there.
 
-    `python`: an interpreter with the packages of the plain ways, if there is one.
+    `python`: an interpreter with the packages of the plain ways, if there is one. `others`: as
+    `samples` by the other clock, which is processor time of waits and wall time of rates.
     """
 
     scale: Scale
@@ -70,7 +70,8 @@ class Bench:
     bodies: Bodies
     servers: dict[str, Server]
     python: Path | None
-    samples: Samples = field(default_factory=lambda: defaultdict(dict))
+    samples: Samples
+    others: Samples
 
     async def send(self, plan: Plan) -> Outcome:
         """Send each body once, on one connection."""
@@ -108,9 +109,11 @@ class Bench:
         return await alternate(contestants, windows or self.scale.windows, self.scale.settle)
 
     def keep(self, goal: str, found: dict[str, list[Window]], value: Value) -> None:
-        """Keep what a round gave."""
+        """Keep what a round gave, also by the other clock."""
+        other = processor_time if value is wait else per_second
         for name, windows in found.items():
             self.samples[goal][name] = [value(window) for window in windows]
+            self.others[goal][name] = [other(window) for window in windows]
 
 
 Plans = dict[str, tuple[Meter, Plan]]
@@ -130,3 +133,13 @@ def points_per_cpu_second(window: Window) -> float:
 def wait(window: Window) -> float:
     """What one answer takes, ms."""
     return window.outcome.p50
+
+
+def processor_time(window: Window) -> float:
+    """What one answer takes of a core, ms."""
+    return 1000 * window.cpu / window.outcome.count
+
+
+def per_second(window: Window) -> float:
+    """Answers for a second of anybody's time."""
+    return window.outcome.count / window.outcome.seconds

@@ -101,7 +101,8 @@ NARROWLY = 0.9
 class Row:
     """One figure beside one peer. `ratio`: how many times better than the peer we are.
 
-    `lowest`, `highest`: of the single windows. `floor`, `aim`: of the ratio, or of the value where
+    `other`: the same by the other clock: processor time of waits, wall time of rates. `lowest`,
+    `highest`: of the single windows. `floor`, `aim`: of the ratio, or of the value where
     there is no peer.
     """
 
@@ -116,6 +117,7 @@ class Row:
     floor: float | None = None
     aim: float | None = None
     verdict: Verdict = ""
+    other: float | None = None
 
 
 def goal(name: str) -> Goal:
@@ -123,7 +125,7 @@ def goal(name: str) -> Goal:
     return _BY_NAME[name]
 
 
-def rows(samples: Samples) -> list[Row]:
+def rows(samples: Samples, others: Samples) -> list[Row]:
     """Every line that could be measured, in the order of the goals."""
     found: list[Row] = []
     for goal in GOALS:
@@ -131,7 +133,8 @@ def rows(samples: Samples) -> list[Row]:
         if not measured.get(OURS):
             continue
         peers = [peer for peer in goal.beside if measured.get(peer)]
-        found += [_beside(goal, peer, measured) for peer in peers]
+        other = others.get(goal.name, {})
+        found += [_beside(goal, peer, measured, other) for peer in peers]
         if not peers:
             found.append(_alone(goal, measured[OURS]))
     return found
@@ -163,26 +166,32 @@ def _alone(goal: Goal, values: Sequence[float]) -> Row:
     )
 
 
-def _beside(goal: Goal, peer: str, measured: dict[str, list[float]]) -> Row:
-    ours, theirs = measured[OURS], measured[peer]
-    # Window by window: what disturbed one of a pair most likely disturbed the other.
-    pairs = list(zip(ours, theirs, strict=False))
-    ratios = [a / b if goal.unit.more_is_better else b / a for a, b in pairs]
+def _beside(
+    goal: Goal, peer: str, measured: dict[str, list[float]], other: dict[str, list[float]]
+) -> Row:
+    ratios = _ratios(goal.unit, measured, peer)
     ratio = statistics.median(ratios)
     bound = goal.beside[peer]
     return Row(
         name=goal.name,
         unit=goal.unit.value,
-        value=statistics.median(ours),
+        value=statistics.median(measured[OURS]),
         peer=peer,
-        baseline=statistics.median(theirs),
+        baseline=statistics.median(measured[peer]),
         ratio=ratio,
         lowest=min(ratios),
         highest=max(ratios),
         floor=bound.floor if bound else None,
         aim=bound.aim if bound else None,
         verdict=_judge(ratio, bound, more_is_better=True),
+        other=statistics.median(_ratios(goal.unit, other, peer)) if peer in other else None,
     )
+
+
+def _ratios(unit: Unit, measured: dict[str, list[float]], peer: str) -> list[float]:
+    # Window by window: what disturbed one of a pair most likely disturbed the other.
+    pairs = zip(measured[OURS], measured[peer], strict=False)
+    return [ours / theirs if unit.more_is_better else theirs / ours for ours, theirs in pairs]
 
 
 def _judge(value: float, bound: Bound | None, *, more_is_better: bool) -> Verdict:

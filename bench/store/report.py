@@ -10,7 +10,10 @@ from bench.store.figures import Row
 
 from databox.cli.status import table
 
-_HEAD = ("what", "ours", "unit", "beside", "theirs", "ratio", "windows", "floor", "aim", "")
+_HEAD = (
+    *("what", "ours", "unit", "beside", "theirs"),
+    *("ratio", "windows", "other", "floor", "aim", ""),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,9 +34,10 @@ class Report:
             *table([_HEAD, *map(_line, self.rows)]),
             "",
             "ratio: how many times better than the peer, the median of windows that alternate;",
-            "windows: the lowest and the highest of them. Ours: encrypted, each request's token",
-            "checked, each access durably recorded before the answer leaves. VictoriaMetrics has",
-            "what was written last in memory alone.",
+            "windows: the lowest and the highest of them; other: by the other clock, wall time for",
+            "rates and processor time for waits. Ours: encrypted, each request's token checked,",
+            "each access durably recorded before the answer leaves. VictoriaMetrics has what was",
+            "written last in memory alone.",
             f"{cores} cores; the load is written in {self.load}; load average {before} before,"
             f" {after} after.",
             *(f"not measured: {each}" for each in self.missing),
@@ -48,7 +52,8 @@ def _line(row: Row) -> tuple[str, ...]:
     spread = "" if row.lowest is None else f"{_number(row.lowest)}-{_number(row.highest)}"
     value, baseline, ratio = _number(row.value), _number(row.baseline), _number(row.ratio)
     bounds = (_number(row.floor), _number(row.aim), row.verdict)
-    return (row.name, value, row.unit, row.peer, baseline, ratio, spread, *bounds)
+    other = _number(row.other)
+    return (row.name, value, row.unit, row.peer, baseline, ratio, spread, other, *bounds)
 
 
 def _number(value: float | None) -> str:
