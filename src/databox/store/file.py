@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from databox.kit import log as lines
-from databox.kit.database import explained, open_again, open_database, prepare, rows, transaction
+from databox.kit.database import explained, open_again, prepare, rows, transaction
 from databox.store import audit
 from databox.store.engine import schema
 from databox.store.engine.ingest import Ingest
+from databox.store.migrate import open_current
 from databox.store.objects import rows as objects
 from databox.store.reader import Reader
 from databox.store.writes import (
@@ -90,7 +91,7 @@ class StoreFile:
     def __init__(self, path: Path, key: bytes) -> None:
         self._path = path
         self._key = key
-        self._connection = open_database(path, key)
+        self._connection = open_current(path, key)
         self._n, self._head, self._total = 0, audit.START, 0
         self._unsure = self._to_clear = False
         self._load()
@@ -163,7 +164,6 @@ class StoreFile:
     def _load(self) -> None:
         # What is deleted must not be found in the file by whoever gets hold of its key.
         self._connection.pragma("secure_delete", "on")
-        self._refuse_older()
         prepare(self._connection, "store", schema.STEPS)
         prepare(self._connection, "objects", objects.STEPS)
         end = rows(self._connection, "SELECT n, head, total FROM audit ORDER BY n DESC LIMIT 1")
@@ -171,11 +171,6 @@ class StoreFile:
         with explained():
             self._points = Ingest(self._connection)
         self._unsure = False
-
-    def _refuse_older(self) -> None:
-        tables = rows(self._connection, "SELECT 1 FROM sqlite_schema WHERE name = 'reading'")
-        if tables:
-            raise Unavailable("this file is of an older format", code="database-older")
 
     def _make_room(self) -> None:
         """Before a group: what could not be sealed when it should have been, is now or never."""
