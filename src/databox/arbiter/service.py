@@ -187,7 +187,7 @@ class _Watched(Router):
         super().__init__()
         self._refusals = refusals
 
-    def add(
+    def add(  # noqa: PLR0913 - as the router's own
         self,
         method: str,
         pattern: str,
@@ -195,6 +195,7 @@ class _Watched(Router):
         *,
         max_body: int | None = None,
         any_case: bool = False,
+        streamed: bool = False,
     ) -> None:
         """Serve `pattern` by `handler`, watched."""
 
@@ -209,7 +210,9 @@ class _Watched(Router):
                     )
                 raise
 
-        super().add(method, pattern, watched, max_body=max_body, any_case=any_case)
+        super().add(
+            method, pattern, watched, max_body=max_body, any_case=any_case, streamed=streamed
+        )
 
 
 def _checked_key(key: str) -> str:

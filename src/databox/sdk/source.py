@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from databox.sdk.objects import Objects, StoredObject
 
 DAY = 86_400_000
-WORDS = {duration: word for word, duration in EXACTNESS.items()}
+WORDS: dict[str, str] = {duration: word for word, duration in EXACTNESS.items()}
 
 
 class Ask(NamedTuple):
