@@ -17,7 +17,8 @@ from tests.recovery.conftest import make_home
 from tests.recovery.running import RunningBox, soon
 from tests.recovery.test_store_recovery import mount_small, start
 
-from databox.kit.http.client import Body, Connection
+from databox.kit.http.client import Connection
+from databox.kit.http.wire import Body
 from databox.store.file import StoreFile
 from databox.store.objects import files
 from databox.store.objects.files import Content, Scratch

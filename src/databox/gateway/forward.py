@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 from databox.gateway.people import People, Person
 from databox.kit.dialer import Dialer
-from databox.kit.http.client import Body, error_of
+from databox.kit.http.client import error_of
 from databox.kit.http.message import Answer, Request, Response, Stream
 from databox.kit.http.router import Router
+from databox.kit.http.wire import Body
 from databox.wire.endpoints import ENDPOINTS, Endpoint
 from databox.wire.errors import DataboxError, NotFound, Unauthenticated
 from databox.wire.names import STORE_SUFFIX, any_name

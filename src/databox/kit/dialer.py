@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from databox.kit.http.client import Body, Connection, PeerLost, error_of
+from databox.kit.http.client import Connection, PeerLost, error_of
 from databox.kit.http.message import Response, Stream
 from databox.kit.http.websocket import WebSocket
+from databox.kit.http.wire import Body
 from databox.wire.api import Nothing
 from databox.wire.endpoints import BY_NAME, Raw
 from databox.wire.errors import Unavailable

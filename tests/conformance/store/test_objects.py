@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.conformance.store.running import APP, DRIVER, KEY, Running, answer, running, token
 
-from databox.kit.http.client import Body
 from databox.kit.http.message import Response, Stream
+from databox.kit.http.wire import Body
 from databox.store import audit
 from databox.store.file import StoreFile
 from databox.store.objects.files import PART

@@ -7,10 +7,11 @@ import socket
 from databox.gateway.forward import Forward
 from databox.gateway.service import _api_answer
 from databox.kit.dialer import Dialer
-from databox.kit.http.client import Body, Connection
+from databox.kit.http.client import Connection
 from databox.kit.http.message import Request, Response, Stream
 from databox.kit.http.router import Route, Router
 from databox.kit.http.server import Server
+from databox.kit.http.wire import Body
 from databox.wire.errors import TooLarge, Unauthenticated, Unavailable
 
 PATH = "/api/stores/hue-store/photo%201/object"

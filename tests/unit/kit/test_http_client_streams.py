@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from databox.kit.http import Request, Response, Router, Stream
-from databox.kit.http.client import Body, PeerLost
+from databox.kit.http.client import PeerLost
+from databox.kit.http.wire import Body
 from databox.wire.errors import Unavailable
 
 

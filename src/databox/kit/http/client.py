@@ -4,11 +4,9 @@ import asyncio
 import base64
 import secrets
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from socket import AF_UNIX, socket
-from typing import cast
 
 import msgspec
 
@@ -18,7 +16,8 @@ from databox.kit.http.incoming import Incoming
 from databox.kit.http.limits import Limits
 from databox.kit.http.message import Response, Stream
 from databox.kit.http.render import render_request
-from databox.kit.http.websocket import CLIENT, WebSocket
+from databox.kit.http.websocket import WebSocket
+from databox.kit.http.wire import Body, PartsFailed, Wire, garbled
 from databox.wire.errors import DataboxError, Unavailable, from_json
 
 MAX_BODY = 16 * 1024 * 1024
@@ -38,14 +37,6 @@ class PeerUntrusted(Unavailable):
     """The TLS handshake failed, mostly for its certificate; nothing of the request was sent."""
 
     code = "peer-tls"
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A request's body, sent as it is made. `length`: bytes, None where that is not known."""
-
-    parts: AsyncIterable[bytes]
-    length: int | None = None
 
 
 class Connection:
@@ -72,7 +63,7 @@ class Connection:
         self._host = host
         self._ssl_context = ssl_context
         self._server_hostname = server_hostname
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._busy = False
         self._closed = False
 
@@ -233,7 +224,7 @@ class Connection:
         else:
             transport.pause_reading()
 
-    async def _open(self) -> "_Wire":
+    async def _open(self) -> Wire:
         connected, self._socket = self._socket, None
         assert connected is not None
         connected.setblocking(False)
@@ -243,7 +234,7 @@ class Connection:
         name = (self._server_hostname or self._host) if self._ssl_context else None
         try:
             _, self._wire = await make(
-                _Wire, sock=connected, ssl=self._ssl_context, server_hostname=name
+                Wire, sock=connected, ssl=self._ssl_context, server_hostname=name
             )
         except ssl.SSLError as error:
             connected.close()
@@ -269,197 +260,13 @@ def _explained(seconds: float) -> Iterator[None]:
     """Say what went wrong in words for whoever made the request."""
     try:
         yield
-    except _PartsFailed as failed:
+    except PartsFailed as failed:
         raise failed.error from None
     except TimeoutError as error:
         raise Unavailable(
             f"The peer did not answer within {seconds:g} seconds", code="peer-timeout"
         ) from error
     except Garbled as error:
-        raise _garbled(error) from error
+        raise garbled(error) from error
     except OSError as error:
         raise PeerLost("The peer closed the connection") from error
-
-
-def _garbled(error: Garbled) -> Unavailable:
-    return Unavailable("The peer's answer cannot be read", code="peer-garbled", found=str(error))
-
-
-class _PartsFailed(Exception):
-    """The body to be sent could not be made: `error` is not the peer's doing."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-Finish = Callable[[bool], None]
-
-
-class _Wire(asyncio.Protocol):
-    """The bytes of a connection: one reader at a time is fed what comes."""
-
-    def __init__(self) -> None:
-        self.lost = False
-        self.transport: asyncio.Transport
-        self._reader: ResponseReader | None = None
-        self._answer: asyncio.Future[Response] | None = None
-        self._sending: asyncio.Task[None] | None = None
-        self._finish: Finish | None = None
-        self._writable: asyncio.Event = asyncio.Event()
-        self._writable.set()
-
-    async def exchange(self, sent: bytes, reader: ResponseReader) -> Response:
-        """Write a request and wait for its answer.
-
-        Raises:
-            Garbled: The answer breaks the protocol or a bound.
-            ConnectionError: The connection ended before an answer began.
-        """
-        if self.lost:
-            raise ConnectionResetError("the connection had ended")
-        self._reader = reader
-        self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(sent)
-        try:
-            return await self._answer
-        finally:
-            self._reader = self._answer = None
-
-    async def stream(
-        self, head: bytes, body: Body | None, reader: StreamReader, finish: Finish, seconds: float
-    ) -> Response:
-        """Write a request as its body is made, and give its answer's head.
-
-        `finish` is called once the rest has come, with whether the connection can go on.
-
-        Raises:
-            Garbled, ConnectionError: As for `exchange`.
-            TimeoutError: The peer takes nothing, or does not answer.
-            _PartsFailed: The body could not be made.
-        """
-        if self.lost:
-            raise ConnectionResetError("the connection had ended")
-        self._reader, self._finish = reader, finish
-        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._answer = answer
-        self.transport.write(head)
-        if body is not None:
-            sending = self._sending = asyncio.ensure_future(self._send(body, seconds))
-            try:
-                await asyncio.wait((sending, answer), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sending.cancel()
-            if not answer.done():
-                await sending
-            elif sending.done():
-                # Looked at, so that nobody misses it; the answer says more.
-                sending.exception()
-        async with asyncio.timeout(seconds):
-            return await answer
-
-    async def _send(self, body: Body, seconds: float) -> None:
-        parts, left = aiter(body.parts), body.length
-        while (part := await _next(parts)) is not None:
-            if left is not None:
-                left -= len(part)
-            if left is not None and left < 0:
-                raise _PartsFailed(ValueError("the body is longer than it said"))
-            if part:
-                chunk = part if left is not None else b"%x\r\n%b\r\n" % (len(part), part)
-                self.transport.write(chunk)
-            async with asyncio.timeout(seconds):
-                await self._writable.wait()
-            if self.lost:
-                raise ConnectionResetError("the peer closed the connection")
-        if left:
-            raise _PartsFailed(ValueError("the body is shorter than it said"))
-        if left is None:
-            self.transport.write(b"0\r\n\r\n")
-
-    def change(self, limits: Limits, rest: bytes) -> WebSocket:
-        """Hand the transport to a WebSocket; `rest` came behind the answer."""
-        websocket = WebSocket(self.transport, limits, CLIENT, lambda: None)
-        self.transport.set_protocol(websocket)
-        if rest:
-            websocket.data_received(rest)
-        self.transport.resume_reading()
-        return websocket
-
-    # The transport calls the following by these names.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection can be used."""
-        # uvloop's transports have the methods of asyncio.Transport without being one.
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came; without a request in flight nobody asked for them."""
-        reader, answer = self._reader, self._answer
-        streamed = isinstance(reader, StreamReader)
-        if reader is None or answer is None or (answer.done() and not streamed):
-            self.transport.abort()
-            return
-        try:
-            response = reader.feed(data)
-        except Garbled as error:
-            self._break(answer, reader, error)
-            return
-        if response is not None and not answer.done():
-            if response.status == 101:
-                self.transport.pause_reading()
-            answer.set_result(response)
-        if isinstance(reader, StreamReader) and reader.is_over:
-            self._over(reader.keeps)
-
-    def pause_writing(self) -> None:
-        """The peer does not keep up."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """The peer has caught up."""
-        self._writable.set()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection has ended."""
-        self.lost = True
-        self._writable.set()
-        reader, answer = self._reader, self._answer
-        streamed = isinstance(reader, StreamReader)
-        if reader is None or answer is None or (answer.done() and not streamed):
-            return
-        try:
-            response = reader.feed_end(broken=error is not None)
-        except Garbled as garbled:
-            self._break(answer, reader, garbled)
-            return
-        if response is None:
-            answer.set_exception(ConnectionResetError("the peer closed the connection"))
-        elif not answer.done():
-            answer.set_result(response)
-        if streamed:
-            self._over(False)
-
-    def _break(
-        self, answer: "asyncio.Future[Response]", reader: ResponseReader, error: Garbled
-    ) -> None:
-        if not answer.done():
-            answer.set_exception(error)
-        if isinstance(reader, StreamReader):
-            reader.fail(_garbled(error))
-            self._over(False)
-
-    def _over(self, keeps: bool) -> None:
-        """A streamed answer has come, or will come no further."""
-        sent = self._sending is None or self._sending.done()
-        finish, self._finish = self._finish, None
-        self._reader = self._answer = self._sending = None
-        if finish is not None:
-            finish(keeps and sent)
-
-
-async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        return await anext(parts, None)
-    except Exception as error:
-        raise _PartsFailed(error) from error
