@@ -11,7 +11,7 @@ Source: SQLite3 Multiple Ciphers, scheme `chacha20` (ChaCha20-Poly1305, each pag
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,17 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     Raises:
         Unavailable: as `open_database`.
     """
-    with explained(), connection:
-        yield
+    outermost = not connection.in_transaction
+    try:
+        with explained(), connection:
+            yield
+    except BaseException:
+        # After a page that fails its check nothing works but this, not even ending the savepoint;
+        # and what is then written would be within a transaction that nobody ends.
+        if outermost and connection.in_transaction:
+            with suppress(apsw.Error):
+                connection.execute("ROLLBACK")
+        raise
 
 
 def keep_room(connection: apsw.Connection) -> None:

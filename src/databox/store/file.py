@@ -1,13 +1,15 @@
 """The store's one encrypted file, as the writer thread has it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from databox.kit import log as lines
-from databox.kit.database import explained, open_again, prepare, rows, transaction
+from databox.kit.database import explained, open_again, prepare, rows
 from databox.store import audit
 from databox.store.engine import schema
+from databox.store.engine.blocks import attempt
 from databox.store.engine.ingest import Ingest
 from databox.store.migrate import open_current
 from databox.store.objects import rows as objects
@@ -60,6 +62,8 @@ __all__ = [
     "Write",
 ]
 
+T = TypeVar("T")
+
 log = logging.getLogger("databox.store")
 
 MOST_WRITES = 65_536
@@ -111,8 +115,8 @@ class StoreFile:
         blob = audit.pack(records)
         head = audit.next_head(self._head, now, blob)
         self._make_room()
-        self._unsure = True
-        with transaction(self._connection):
+
+        def group() -> list[Result]:
             self._points.begin(n)
             results = [self._write(write) for write in writes]
             self._points.finish()
@@ -120,7 +124,9 @@ class StoreFile:
             self._connection.execute(
                 "INSERT INTO audit VALUES (?, ?, ?, ?, ?)", (n, now, total, blob, head)
             )
-        self._unsure = False
+            return results
+
+        results = self._attempt(group)
         self._n, self._head, self._total = n, head, total
         self._after(writes)
         return results
@@ -135,10 +141,7 @@ class StoreFile:
             self._reload_points()
         more = False
         if self._points.has_to_seal:
-            self._unsure = True
-            with transaction(self._connection):
-                more = self._points.seal()
-            self._unsure = False
+            more = self._attempt(self._points.seal)
         self._clear()
         return more
 
@@ -172,6 +175,19 @@ class StoreFile:
             self._points = Ingest(self._connection)
         self._unsure = False
 
+    def _attempt(self, work: Callable[[], T]) -> T:
+        """Do work in a transaction."""
+
+        def begun() -> T:
+            if self._unsure:
+                self._points.load()
+            self._unsure = True
+            return work()
+
+        done = attempt(self._connection, self._points.blocks, begun)
+        self._unsure = False
+        return done
+
     def _make_room(self) -> None:
         """Before a group: what could not be sealed when it should have been, is now or never."""
         if self._unsure:
@@ -202,6 +218,7 @@ class StoreFile:
     def _reload_points(self) -> None:
         with explained():
             self._points.load()
+        self._unsure = False
 
     def _write(self, write: Write) -> Result:
         match write:

@@ -1,12 +1,13 @@
 """What is committed in a store's file, for one thread that reads."""
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
-from databox.kit.database import explained, rows, transaction
+from databox.kit.database import explained, rows
 from databox.store import audit
+from databox.store.engine.blocks import attempt
 from databox.store.engine.points import RUN_BYTES, Damage, Position, Run, render
 from databox.store.engine.runs import Runs, Span
 from databox.store.engine.scan import Scan
@@ -14,6 +15,8 @@ from databox.store.engine.summing import Asked, Summing
 from databox.store.engine.windows import Window
 from databox.store.objects.rows import ObjectRows
 from databox.store.readings import LATEST, Reading
+
+T = TypeVar("T")
 
 Tags = str | Collection[str] | None
 """Series by their tags, as canonical text: one, several, or all there are."""
@@ -33,9 +36,7 @@ class Reader:
 
     def newest(self, source: str, last: int = LATEST, tags: Tags = None) -> Reading | None:
         """The newest reading up to `last`, Unix ms."""
-        with transaction(self._connection):
-            self._scan.begin()
-            found = self._scan.newest(self._chosen(source, tags), last)
+        found = self._look(lambda: self._scan.newest(self._chosen(source, tags), last))
         if found is None:
             return None
         t, series, content = found
@@ -58,10 +59,7 @@ class Reader:
         """
         runs = Runs(self._scan, Span(first, last, newest_first), after, limit)
         while True:
-            with transaction(self._connection):
-                self._scan.begin()
-                more = runs.gather(self._chosen(source, tags))
-            if not more:
+            if not self._look(lambda: runs.gather(self._chosen(source, tags))):
                 return
             while (run := runs.ready()) is not None:
                 yield run
@@ -87,9 +85,7 @@ class Reader:
 
     def count(self, source: str, first: int, last: int, tags: Tags = None) -> int:
         """How many points there are from `first` to `last`, Unix ms."""
-        with transaction(self._connection):
-            self._scan.begin()
-            return self._scan.count(self._chosen(source, tags), first, last)
+        return self._look(lambda: self._scan.count(self._chosen(source, tags), first, last))
 
     def windows(  # noqa: PLR0913 - what a question about windows has
         self,
@@ -111,9 +107,7 @@ class Reader:
         asked = Asked(first, end, length, fields, tuple(percentiles))
         summing = Summing(self._connection, self._scan, asked)
         while True:
-            with transaction(self._connection):
-                self._scan.begin()
-                found = summing.some(self._chosen(source, tags))
+            found = self._look(lambda: summing.some(self._chosen(source, tags)))
             if found is None:
                 return
             yield from found
@@ -135,8 +129,7 @@ class Reader:
 
     def damage(self) -> list[Damage]:
         """What was found unreadable so far."""
-        with transaction(self._connection):
-            return self._scan.damage()
+        return self._look(self._scan.damage)
 
     def value(self, key: str) -> tuple[bytes, str] | None:
         """The value under a key and its media type."""
@@ -233,6 +226,15 @@ class Reader:
         """Close this connection."""
         with explained():
             self._connection.close()
+
+    def _look(self, work: Callable[[], T]) -> T:
+        """Do something within one snapshot."""
+
+        def begun() -> T:
+            self._scan.begin()
+            return work()
+
+        return attempt(self._connection, self._scan.blocks, begun)
 
     def _chosen(self, source: str, tags: Tags) -> dict[int, str]:
         if tags is None or isinstance(tags, str):

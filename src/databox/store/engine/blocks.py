@@ -5,16 +5,18 @@ points sum up to; its bytes are in another table, so that a page of those that c
 only this block.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import apsw
 
-from databox.kit.database import rows
+from databox.kit.database import rows, transaction
 from databox.store.engine.points import render
 from databox.store.readings import EARLIEST, LATEST
+from databox.wire.errors import Unavailable
 
 if TYPE_CHECKING:
     from databox.store.engine.batch import Batch
@@ -27,7 +29,12 @@ MOST_BYTES: Final = 256 * 1024
 _TRIES: Final = 16
 """Unreadable blocks that are passed over in search of the newest point."""
 
+_NO_SKETCHES: Final = b"\x90"
+
 _META: Final = "SELECT series, first, last, points, bytes, chunk FROM block"
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,20 @@ class UnreadableError(Exception):
         self.why = why
 
 
+class LostBlockError(Exception):
+    """A page of a block failed its check: the transaction is over, and has to begin anew.
+
+    Then the block is known to be lost, and its pages are not touched any more.
+    """
+
+
 class Blocks:
     """The blocks of a file, through one connection and on one thread."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._codec: Codec | None = None
+        self.lost: dict[int, str] = {}
         self._next = 0
 
     def overlapping(self, series: int, first: int, last: int, most: int = -1) -> list[Meta]:
@@ -110,20 +125,14 @@ class Blocks:
 
         Raises:
             UnreadableError: its bytes are lost.
+            LostBlockError: they are lost as it turns out.
         """
         # The columns load numpy, see `arrays`.
         from databox.store.engine.codec import CodecError
 
+        content = self._chunk(meta, "content")
         try:
-            # Straight from the library: which of its errors it is decides what is lost.
-            query = "SELECT content FROM chunk WHERE id = ?"
-            found: list[Any] = self._connection.execute(query, (meta.chunk,)).fetchall()
-        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
-            raise UnreadableError(type(error).__name__.removesuffix("Error").lower()) from error
-        if not found:
-            raise UnreadableError("missing")
-        try:
-            batch = self._code().decode(found[0][0])
+            batch = self._code().decode(content)
         except CodecError as error:
             raise UnreadableError("codec") from error
         if (len(batch), batch.first, batch.last) != (meta.points, meta.first, meta.last):
@@ -135,16 +144,17 @@ class Blocks:
         return [self._write(series, batch.part(*piece)) for piece in _pieces(batch)]
 
     def remove(self, meta: Meta) -> None:
-        """Remove a block with its sums, also where its bytes cannot be reached any more."""
+        """Remove a block with its sums.
+
+        Raises:
+            LostBlockError: its bytes cannot be reached; next time they are left where they are.
+        """
         place = (meta.series, meta.first)
         self._connection.execute("DELETE FROM block WHERE series = ? AND first = ?", place)
-        self._connection.execute("DELETE FROM sketch WHERE series = ? AND first = ?", place)
-        try:
-            with self._connection:
-                self._connection.execute("DELETE FROM chunk WHERE id = ?", (meta.chunk,))
-        except (apsw.CorruptError, apsw.NotADBError):
-            # Its pages stay behind, as unreadable as they are.
+        if meta.chunk in self.lost:
             return
+        with self._noted(meta):
+            self._connection.execute("DELETE FROM chunk WHERE id = ?", (meta.chunk,))
 
     def retire(self, meta: Meta, why: str) -> None:
         """Take a block that is lost out of the way, and remember it."""
@@ -168,21 +178,20 @@ class Blocks:
 
     def packed(self, meta: Meta) -> tuple[bytes, bytes]:
         """The packed sums and sketches of one block."""
-        found = rows(
-            self._connection,
-            "SELECT sums, sketches FROM block LEFT JOIN sketch USING (series, first)"
-            " WHERE series = ? AND first = ?",
-            (meta.series, meta.first),
-        )
-        return found[0]
+        query = "SELECT sums FROM block WHERE series = ? AND first = ?"
+        found = rows(self._connection, query, (meta.series, meta.first))
+        return found[0][0], self.sketches(meta)
 
-    def sketches(self, series: int, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        """The packed sketches of the blocks that begin in a stretch of time, each with when."""
-        query = (
-            "SELECT first, sketches FROM sketch WHERE series = ? AND first >= ? AND first <= ?"
-            " ORDER BY first"
-        )
-        return iter(rows(self._connection, query, (series, first, last)))
+    def sketches(self, meta: Meta) -> bytes:
+        """The packed sketches of one block; those of no point if its bytes are lost.
+
+        Raises:
+            LostBlockError: they are lost as it turns out.
+        """
+        try:
+            return self._chunk(meta, "sketches")
+        except UnreadableError:
+            return _NO_SKETCHES
 
     def points_between(self, series: int, first: int, last: int) -> int:
         """About how many points there are: those of all blocks that begin in a stretch of time."""
@@ -220,16 +229,33 @@ class Blocks:
         chunk = self._number()
         meta = Meta(series, batch.first, batch.last, len(batch), batch.size, chunk)
         self._connection.execute(
-            "INSERT INTO chunk VALUES (?, ?)", (chunk, self._code().encode(batch))
+            "INSERT INTO chunk VALUES (?, ?, ?)", (chunk, sketches, self._code().encode(batch))
         )
         self._connection.execute(
             "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?)",
             (series, meta.first, meta.last, meta.points, meta.size, chunk, sums),
         )
-        self._connection.execute(
-            "INSERT INTO sketch VALUES (?, ?, ?)", (series, meta.first, sketches)
-        )
         return meta
+
+    def _chunk(self, meta: Meta, column: str) -> bytes:
+        if meta.chunk in self.lost:
+            raise UnreadableError(self.lost[meta.chunk])
+        with self._noted(meta):
+            # Straight from the library: which of its errors it is decides what is lost.
+            query = f"SELECT {column} FROM chunk WHERE id = ?"  # noqa: S608 - named above
+            found: list[Any] = self._connection.execute(query, (meta.chunk,)).fetchall()
+        if not found:
+            raise UnreadableError("missing")
+        return bytes(found[0][0])
+
+    @contextmanager
+    def _noted(self, meta: Meta) -> Iterator[None]:
+        """Remember a block whose pages fail their check; the transaction is over then."""
+        try:
+            yield
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
+            self.lost[meta.chunk] = type(error).__name__.removesuffix("Error").lower()
+            raise LostBlockError from error
 
     def _number(self) -> int:
         """A number for bytes that none had before while this runs: readers remember by it."""
@@ -244,6 +270,23 @@ class Blocks:
 
             self._codec = Codec()
         return self._codec
+
+
+def attempt(connection: apsw.Connection, blocks: Blocks, work: Callable[[], T]) -> T:
+    """Do work in a transaction; anew, if a block turns out to be lost meanwhile.
+
+    Raises:
+        Unavailable: as `transaction`.
+    """
+    while True:
+        known = len(blocks.lost)
+        try:
+            with transaction(connection):
+                return work()
+        except (LostBlockError, Unavailable):
+            # Ending a transaction that has seen a bad page fails as well, and hides why.
+            if len(blocks.lost) == known:
+                raise
 
 
 def pieces(sizes: Sequence[int]) -> list[tuple[int, int]]:

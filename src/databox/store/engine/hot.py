@@ -84,8 +84,8 @@ class Hot:
                     self._widen(self._reach, entry)
             for entry in self._entries:
                 self._widen(self._reach, entry)
-        earliest, latest = self._reach.get(series, (1, 0))
-        return earliest <= last and first <= latest
+        reach = self._reach.get(series)
+        return reach is not None and reach[0] <= last and first <= reach[1]
 
     def snapshot(self) -> tuple[int, dict[int, Tail]]:
         """The number of the last row, and all points by series."""

@@ -70,6 +70,11 @@ class Ingest:
         self.hot.flush()
 
     @property
+    def blocks(self) -> Blocks:
+        """The blocks, as the writer has them."""
+        return self._blocks
+
+    @property
     def has_to_seal(self) -> bool:
         """Whether a step of sealing would do anything."""
         return self._seal.is_under_way or self.hot.is_full

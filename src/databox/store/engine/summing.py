@@ -62,15 +62,19 @@ class Summing:
             return None
         start = max(asked.start_of(min(found)), self._at)
         end = self._end(series, start)
+        windows = list(self._made(series, start, end))
         self._at = end
+        return windows
+
+    def _made(self, series: Collection[int], start: int, end: int) -> Iterator[Window]:
         if not any(self._has_blocks(number, start, end) for number in series):
-            return list(self._of_journal(series, start, end))
+            return self._of_journal(series, start, end)
         from databox.store.engine.tally import Tally
 
-        tally = Tally(self._connection, self._scan, asked, start=start, end=end)
+        tally = Tally(self._connection, self._scan, self._asked, start=start, end=end)
         for number in series:
             tally.add(number)
-        return list(tally.windows())
+        return tally.windows()
 
     def _next(self, number: int) -> int | None:
         """The moment from which a series may have something."""

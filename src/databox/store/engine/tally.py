@@ -52,7 +52,7 @@ class Tally:
         for batch in self._single(number, [metas[place] for place in looked], hot, dirty):
             self._add_points(batch)
         if self._asked.percentiles and metas:
-            self._add_sketches(number, metas, dirty)
+            self._add_sketches(metas, dirty)
         self._add_past(number)
 
     def windows(self) -> Iterator[Window]:
@@ -145,15 +145,15 @@ class Tally:
                 self._sketches.setdefault(field, []).append((at, sketch.sketch_of(values)))
         self._values, self._kept = {}, 0
 
-    def _add_sketches(self, number: int, metas: Sequence[Meta], dirty: Ints) -> None:
-        found = self._scan.blocks.sketches(number, metas[0].first, metas[-1].first)
-        every = [each for _, packed in found for each in rollup.unpack_sketches(packed)]
+    def _add_sketches(self, metas: Sequence[Meta], dirty: Ints) -> None:
+        packed = map(self._scan.blocks.sketches, metas)
+        every = [each for its in packed for each in rollup.unpack_sketches(its)]
         hours = np.array([hour for _, hour, _ in every], np.int64)
         windows = self._at(hours * HOUR).tolist()
         usable = self._usable(hours, dirty).tolist()
-        for (field, _, packed), at, will_do in zip(every, windows, usable, strict=True):
+        for (field, _, each), at, will_do in zip(every, windows, usable, strict=True):
             if will_do:
-                its = np.frombuffer(packed, BUCKET)
+                its = np.frombuffer(each, BUCKET)
                 self._sketches.setdefault(field, []).append((at, its))
 
     def _add_past(self, number: int) -> None:
@@ -176,6 +176,10 @@ class Tally:
         for at, least, most in zip(
             sums["at"].tolist(), sums["least"].tolist(), sums["most"].tolist(), strict=True
         ):
+            if at not in rough and at not in exact:
+                # Its block is lost; the sums were elsewhere.
+                told[at] = (), True
+                continue
             if at not in rough:
                 values = np.sort(exact[at]).tolist()
                 told[at] = (
