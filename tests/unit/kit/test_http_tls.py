@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from databox.kit.http import Limits, Request, Response, Router, Server, Stream
 from databox.kit.http.client import Connection, PeerUntrusted
+from databox.kit.http.wire import Body
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,19 @@ def secure(box, pem):
         for _ in range(50):
             yield b"x" * 100_000
 
+    async def slowly(request: Request) -> Response:
+        size = most = 0
+        async for part in request.stream:
+            most = max(most, request.stream.received - size)
+            size += len(part)
+            await asyncio.sleep(0.001)
+        return Response(200, f"{size} {most < 2_000_000}".encode(), "text/plain")
+
     routes = Router()
     routes.add("GET", "/", kinds)
     routes.add("POST", "/", kinds)
     routes.add("GET", "/parts", lambda request: Stream(200, "text/plain", parts()))
+    routes.add("POST", "/slowly", slowly, max_body=1 << 30, streamed=True)
 
     def start(name: str = "lamp-store", **limits):
         box.server = Server(routes, Limits(**limits), server_side)
@@ -149,3 +159,40 @@ def test_plain_text_on_a_tls_listener_is_not_answered(run, box, secure):
         return await asyncio.wait_for(loop.sock_recv(end, 1000), 5)
 
     assert b"HTTP" not in run(story())
+
+
+@pytest.mark.parametrize("length", [5_000_000, None])
+def test_a_body_comes_over_tls_as_it_is_read(run, secure, length):
+    async def parts():
+        for _ in range(50):
+            yield b"x" * 100_000
+
+    async def story():
+        _, connect = secure()
+        connection = connect()
+        answer = await connection.stream("POST", "/slowly", {}, Body(parts(), length))
+        told = b"".join([part async for part in answer.chunks])
+        assert connection.usable
+        connection.close()
+        return told
+
+    assert run(story()) == b"5000000 True"
+
+
+def test_an_upload_over_tls_that_breaks_off_is_told_to_its_reader(run, box, secure):
+    async def broken():
+        yield b"x" * 100_000
+        raise OSError("unplugged")
+
+    async def story():
+        _, connect = secure()
+        connection = connect()
+        # Its double would keep the connection open.
+        box.opened[-1].close()
+        with pytest.raises(OSError, match="unplugged"):
+            await connection.stream("POST", "/slowly", {}, Body(broken(), 5_000_000))
+        async with asyncio.timeout(5):
+            while box.server._slots:
+                await asyncio.sleep(0.01)
+
+    run(story())
