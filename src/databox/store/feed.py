@@ -247,7 +247,8 @@ class Feed:
 
     def missed(self, source: str, after: int, until: int) -> Iterator[Written] | None:
         """What was written to a source after one number, up to another; None if it is not kept."""
-        if after < max(self._forgotten, self._began.get(source, self._number)):
+        began = self._began.get(source)
+        if began is None or after < max(self._forgotten, began):
             return None
         kept = (*self._kept, *self._unsettled)
         return (each for each in kept if each.source == source and after < each.last <= until)

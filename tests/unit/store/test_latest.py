@@ -77,3 +77,22 @@ def test_memory_is_bounded() -> None:
         known.answer(name, found, verified)
     assert len(known._readings) == latest.MOST
     assert len(known._prepared) <= latest.MOST
+
+
+def test_what_is_forgotten_is_looked_up_again() -> None:
+    known = Latest()
+    load(known, reading(5))
+    known.forget("load")
+    assert known.get("load") is None
+    assert load(known, reading(3)) == reading(3)
+
+
+def test_what_was_found_before_a_deletion_is_not_kept() -> None:
+    known = Latest()
+
+    async def find() -> Reading | None:
+        known.forget("load")
+        return reading(5)
+
+    asyncio.run(known.load("load", find))
+    assert known.get("load") is None
