@@ -79,19 +79,29 @@ class Wire(asyncio.Protocol):
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self.transport.write(head)
-        if body is not None:
-            sending = self._sending = asyncio.ensure_future(self._send(body, seconds))
-            try:
-                await asyncio.wait((sending, answer), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sending.cancel()
-            if not answer.done():
-                await sending
-            elif sending.done():
-                # Looked at, so that nobody misses it; the answer says more.
-                sending.exception()
-        async with asyncio.timeout(seconds):
-            return await answer
+        try:
+            if body is not None:
+                await self._send_until(answer, body, seconds)
+            async with asyncio.timeout(seconds):
+                return await answer
+        except BaseException:
+            self._reader = self._answer = self._finish = None
+            raise
+
+    async def _send_until(
+        self, answer: "asyncio.Future[Response]", body: Body, seconds: float
+    ) -> None:
+        """Send a body, or as much of it as there is time for before the answer comes."""
+        sending = self._sending = asyncio.ensure_future(self._send(body, seconds))
+        try:
+            await asyncio.wait((sending, answer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+        if not answer.done():
+            await sending
+        elif sending.done():
+            # Looked at, so that nobody misses it; the answer says more.
+            sending.exception()
 
     async def _send(self, body: Body, seconds: float) -> None:
         parts, left = aiter(body.parts), body.length
