@@ -2,7 +2,8 @@
 
 It holds one service's secret and decides for each request whether its token permits it. What can
 be known once, the signature and the caveats' meaning, is kept for tokens seen lately; everything
-that may change, who calls, path, method, time and ended grants, is checked every time.
+that may change by itself, time and ended grants, is checked every time. That a token permits a
+caller a method and a path never changes, so that is remembered as well.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ from databox.wire.tokens import BadToken
 USER_GRANT = "user"
 """The grant part of the identifier of a signed-in person's token."""
 CACHED = 512
+PERMITTED = 1024
+"""What tokens permitted: so many callers, methods and paths are remembered."""
 MAX_CACHED_TOKEN = 2048
 """Longer tokens are checked anew each time: any holder can make its token long, and 512 of the
 longest would be more than a whole store may take."""
@@ -111,6 +114,7 @@ class Guard:
         self._keeps = frozenset(keeps)
         self._pairs = pairs
         self._known: OrderedDict[str, Verified] = OrderedDict()
+        self._permitted: dict[tuple[str, str, str, str], Verified] = {}
 
     def check(self, request: Asked, token: str | None = None) -> Verified:
         """Decide whether a token permits this request, and give who asks under which caveats.
@@ -124,21 +128,12 @@ class Guard:
         """
         if token is None:
             token = credential(request.headers)
-        verified = self._known.get(token)
+        asked = (token, request.method, request.path, request.caller)
+        verified = self._permitted.get(asked)
         if verified is None:
-            verified = self._remember(token)
-        else:
-            self._known.move_to_end(token)
+            verified = self._permit(*asked)
         caveats = verified.caveats
-        if self._pairs and verified.client != request.caller:
-            raise BadToken("the token belongs to somebody else", code="token-client")
-        # Whoever may have an answer may have its head.
-        methods = ("GET", "HEAD") if request.method == "HEAD" else (request.method,)
-        if caveats.method is not None and caveats.method not in methods:
-            raise BadToken("the token does not permit this method", code="token-method")
-        if not caveats.permits_path(request.path):
-            raise BadToken("the token does not permit this path", code="token-path")
-        if not caveats.permits_time(self._clock.now()):
+        if caveats.expires is not None and not caveats.permits_time(self._clock.now()):
             raise BadToken("the token has expired", code="token-expired")
         if self.ended.has_ended(verified.grant):
             raise BadToken("access was stopped", code="grant-ended")
@@ -154,6 +149,28 @@ class Guard:
         verified = self.check(request, token)
         if not verified.is_owner:
             raise Denied("only the owner may do this")
+        return verified
+
+    def _permit(self, token: str, method: str, path: str, caller: str) -> Verified:
+        """Decide what depends on these four alone. Refusals are not kept, as in `_remember`."""
+        verified = self._known.get(token)
+        if verified is None:
+            verified = self._remember(token)
+        else:
+            self._known.move_to_end(token)
+        caveats = verified.caveats
+        if self._pairs and verified.client != caller:
+            raise BadToken("the token belongs to somebody else", code="token-client")
+        # Whoever may have an answer may have its head.
+        methods = ("GET", "HEAD") if method == "HEAD" else (method,)
+        if caveats.method is not None and caveats.method not in methods:
+            raise BadToken("the token does not permit this method", code="token-method")
+        if not caveats.permits_path(path):
+            raise BadToken("the token does not permit this path", code="token-path")
+        if len(token) + len(path) <= MAX_CACHED_TOKEN:
+            if len(self._permitted) >= PERMITTED:
+                self._permitted.clear()
+            self._permitted[token, method, path, caller] = verified
         return verified
 
     def _remember(self, token: str) -> Verified:

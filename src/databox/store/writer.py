@@ -1,7 +1,12 @@
-"""The one thread that writes, and the groups that it commits.
+"""The one writer, and the groups that it commits.
 
 While a group is being made durable the next one gathers, so one sync of the disk serves everybody
 who waited. An answer leaves only after its future is done.
+
+A group that is written in a moment is committed on the loop's own thread: two changes of thread
+cost more than the commit itself on a quick disk, and everybody who is connected waits for it in any
+case. On a slow disk, and for much at once, the writing thread does it, so that others are served
+meanwhile.
 """
 
 import asyncio
@@ -10,12 +15,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
+from time import perf_counter
 from typing import Any
 
 from databox.kit import log as lines
 from databox.kit.clock import Clock
-from databox.store.file import MOST_WRITES, Outcome, Result, StoreFile, Write
+from databox.kit.http.message import Shared
+from databox.store.file import (
+    MOST_WRITES,
+    NewEndings,
+    NewReading,
+    NewState,
+    Outcome,
+    Result,
+    StoreFile,
+    Write,
+)
 from databox.store.reserve import Reserve
 from databox.wire.errors import DataboxError, Unavailable
 
@@ -24,6 +40,15 @@ log = logging.getLogger("databox.store")
 RETRY = 1000
 """Milliseconds between two looks whether a full disk has room again."""
 
+QUICK = 0.002
+"""Seconds that a commit may take on the loop's thread."""
+_LIGHT = 64
+"""Writes in a group that is written in a moment."""
+_LIGHT_BYTES = 16 * 1024
+_REMEMBERED = 8
+"""Commits over which the time that one takes is smoothed."""
+_TEND_SECONDS = 0.05
+"""How soon after a commit what was written is packed."""
 _TURNS = 16
 """Turns of the loop that a group waits at most for others to join it."""
 
@@ -37,21 +62,17 @@ class Submission:
     done: asyncio.Future[Outcome]
 
 
-class Shared(asyncio.Future[None]):
-    """A future that many wait for: one of them giving up must not end it for the others."""
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Stay as it is; who gives up hears of it all the same."""
-        return False
-
-
 @dataclass(slots=True)
 class Group:
-    """What is committed together. `recorded` is shared by all who only have accesses recorded."""
+    """What is committed together. `recorded` is shared by all who only have accesses recorded.
+
+    `heavy`: it has a write that may take longer than a moment.
+    """
 
     recorded: Shared
     records: list[bytes] = field(default_factory=list)
     writes: list[Submission] = field(default_factory=list)
+    heavy: bool = False
 
     @property
     def size(self) -> int:
@@ -84,7 +105,9 @@ class Writer:
         self._turns = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._groups: SimpleQueue[Group | None] = SimpleQueue()
+        self._groups: SimpleQueue[Group | _Tend | None] = SimpleQueue()
+        self._file_is_mine = Lock()
+        self._tending: asyncio.TimerHandle | None = None
         self._thread = Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -93,7 +116,7 @@ class Writer:
         """Why writes are refused now, None if they are not."""
         return self._committer.trouble
 
-    def record(self, record: bytes) -> asyncio.Future[None]:
+    def record(self, record: bytes) -> Shared:
         """Record an access; the future is done when it is durable.
 
         It is shared by all who are recorded in the same group.
@@ -113,12 +136,16 @@ class Writer:
         """
         submission = Submission(records, write, self._loop.create_future())
         self._gathering.writes.append(submission)
+        if not _is_light(write):
+            self._gathering.heavy = True
         self._wake()
         return submission.done
 
     async def close(self) -> None:
         """Commit what was submitted, then end the thread."""
         await self._idle.wait()
+        if self._tending is not None:
+            self._tending.cancel()
         self._groups.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
 
@@ -143,14 +170,39 @@ class Writer:
         self._turns = 0
         self._busy = True
         group, self._gathering = self._gathering, Group(Shared(loop=self._loop))
-        self._groups.put(group)
+        if not self._commit_here(group):
+            self._groups.put(group)
+
+    def _commit_here(self, group: Group) -> bool:
+        """Commit a group on this thread if that takes only a moment. Whether it did."""
+        light = not group.heavy and len(group.writes) <= _LIGHT and self._committer.is_quick
+        if not light or not self._file_is_mine.acquire(blocking=False):
+            return False
+        try:
+            committed = self._committer.commit(group)
+        finally:
+            self._file_is_mine.release()
+        self._finish(group, committed)
+        if self._tending is None:
+            self._tending = self._loop.call_later(_TEND_SECONDS, self._tend)
+        return True
+
+    def _tend(self) -> None:
+        self._tending = None
+        self._groups.put(_TEND)
 
     def _run(self) -> None:
         while (group := self._groups.get()) is not None:
-            committed = self._committer.commit(group)
-            self._loop.call_soon_threadsafe(self._finish, group, committed)
-            while self._groups.empty() and self._committer.maintain():
+            if isinstance(group, Group):
+                with self._file_is_mine:
+                    committed = self._committer.commit(group)
+                self._loop.call_soon_threadsafe(self._finish, group, committed)
+            while self._groups.empty() and self._maintain():
                 pass
+
+    def _maintain(self) -> bool:
+        with self._file_is_mine:
+            return self._committer.maintain()
 
     def _finish(self, group: Group, committed: Committed) -> None:
         # Reads first: what was read before a grant ended leaves before the ending is confirmed.
@@ -162,6 +214,23 @@ class Writer:
             self._wake()
         else:
             self._idle.set()
+
+
+class _Tend:
+    """Asks the writing thread to pack what was written on the loop's."""
+
+
+_TEND = _Tend()
+
+
+def _is_light(write: Write) -> bool:
+    match write:
+        case NewReading():
+            return len(write.data) <= _LIGHT_BYTES
+        case NewState() | NewEndings():
+            return True
+        case _:
+            return False
 
 
 def _settle(future: "asyncio.Future[Any]", result: Result) -> None:
@@ -183,10 +252,23 @@ class _Committer:
         self._reserve = reserve
         self._clock = clock
         self._looked = 0
+        self._took = 0.0
         self.trouble: DataboxError | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether commits have taken only a moment lately."""
+        return self.trouble is None and self._took < QUICK
 
     def commit(self, group: Group) -> Committed:
         """Give what came of a group."""
+        began = perf_counter()
+        try:
+            return self._commit(group)
+        finally:
+            self._took += (perf_counter() - began - self._took) / _REMEMBERED
+
+    def _commit(self, group: Group) -> Committed:
         if self.trouble is not None and not self._recovered():
             return self._reads_only(group, self.trouble)
         try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from databox.kit.http.message import Held, Response
+from databox.kit.http.message import Held, Response, Shared
 from databox.kit.http.router import Router
 from databox.wire.errors import DataboxError, Unavailable
 
@@ -12,7 +12,7 @@ def sorry(error: DataboxError) -> Response:
     return Response(507, error.code.encode(), "text/plain")
 
 
-def holding(until: "Callable[[], asyncio.Future[None]]") -> Router:
+def holding(until: Callable[[], Shared]) -> Router:
     routes = Router()
     routes.add("GET", "/", lambda _: Held(Response(200, b"held", "text/plain"), until(), sorry))
     routes.add("GET", "/now", lambda _: Response(200, b"now", "text/plain"))
@@ -21,7 +21,7 @@ def holding(until: "Callable[[], asyncio.Future[None]]") -> Router:
 
 def test_a_held_answer_leaves_when_its_future_is_done(box, run):
     async def story():
-        until = asyncio.get_running_loop().create_future()
+        until = Shared(loop=asyncio.get_running_loop())
         box.serve(holding(lambda: until))
         clients = [box.client() for _ in range(3)]
         asking = [asyncio.create_task(each.request("GET", "/")) for each in clients]
@@ -37,7 +37,7 @@ def test_a_held_answer_leaves_when_its_future_is_done(box, run):
 
 def test_a_held_answer_gives_way_to_the_one_for_failure(box, run):
     async def story():
-        until = asyncio.get_running_loop().create_future()
+        until = Shared(loop=asyncio.get_running_loop())
         box.serve(holding(lambda: until))
         client = box.client()
         asking = asyncio.create_task(client.request("GET", "/"))
@@ -52,7 +52,7 @@ def test_a_held_answer_gives_way_to_the_one_for_failure(box, run):
 
 def test_pipelined_answers_stay_in_order_behind_a_held_one(box, run):
     async def story():
-        until = asyncio.get_running_loop().create_future()
+        until = Shared(loop=asyncio.get_running_loop())
         box.serve(holding(lambda: until))
         peer = box.peer()
         for path in (b"/", b"/now", b"/"):
@@ -70,7 +70,7 @@ def test_pipelined_answers_stay_in_order_behind_a_held_one(box, run):
 
 def test_a_peer_that_leaves_does_not_disturb_the_others_who_wait(box, run):
     async def story():
-        until = asyncio.get_running_loop().create_future()
+        until = Shared(loop=asyncio.get_running_loop())
         server = box.serve(holding(lambda: until))
         staying, leaving = box.client(), box.client()
         asking = asyncio.create_task(staying.request("GET", "/"))
@@ -88,7 +88,7 @@ def test_a_peer_that_leaves_does_not_disturb_the_others_who_wait(box, run):
 
 def test_a_held_answer_can_be_awaited():
     async def story() -> tuple[Response, Response]:
-        good, bad = (asyncio.get_running_loop().create_future() for _ in range(2))
+        good, bad = (Shared(loop=asyncio.get_running_loop()) for _ in range(2))
         asyncio.get_running_loop().call_soon(good.set_result, None)
         bad.set_exception(Unavailable("no", code="no"))
         answer = Response(200, b"held")
@@ -100,7 +100,7 @@ def test_a_held_answer_can_be_awaited():
 
 def test_an_error_nobody_foresaw_is_answered(box, run):
     async def story():
-        until = asyncio.get_running_loop().create_future()
+        until = Shared(loop=asyncio.get_running_loop())
         box.serve(holding(lambda: until))
         client = box.client()
         asking = asyncio.create_task(client.request("GET", "/"))

@@ -133,7 +133,8 @@ class Connection(asyncio.Protocol):
             return
         finally:
             self._feeding = False
-            self._pace()
+            if self._body is not None or self._held or self._paused:
+                self._pace()
         if rest is not None:
             self._hold()
             self._upgrade_rest = rest
@@ -310,13 +311,13 @@ class Connection(asyncio.Protocol):
         self.deadline = inf
         if isinstance(answer, Held):
             self._task = answer.until
-            answer.until.add_done_callback(partial(self._answer_held, request, answer, keep))
+            answer.until.when_done(partial(self._answer_held, request, answer, keep))
         else:
             self._task = self._loop.create_task(self._answer_later(request, answer, keep))
         if request.stream is not None:
             self._watch_body(request.stream)
 
-    def _answer_held(self, request: Request, held: Held, keep: bool, _: object) -> None:
+    def _answer_held(self, request: Request, held: Held, keep: bool) -> None:
         try:
             response = held.settled()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the edge of the service
@@ -343,7 +344,7 @@ class Connection(asyncio.Protocol):
     def _answered(self) -> None:
         """What was waited for has been answered: go on with what came meanwhile."""
         self._task = None
-        if self._gone:
+        if self._state is _State.LOST:
             self._host.released(self)
         else:
             self._serve_queue()
@@ -529,8 +530,10 @@ class Connection(asyncio.Protocol):
             else:
                 self._end()
         elif self._state is _State.OPEN:
-            self._release()
-            self._continue()
+            if self._held or self._paused:
+                self._release()
+            if self._owes_continue:
+                self._continue()
             self._waits = -1
             self._set_deadline()
 

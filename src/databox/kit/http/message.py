@@ -118,6 +118,36 @@ class Upgrade:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Shared(asyncio.Future[None]):
+    """A future that many wait for: one of them giving up must not end it for the others.
+
+    Those who gave a function to `when_done` are told in one turn of the loop.
+    """
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._told: list[Callable[[], None]] = []
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Stay as it is; who gives up hears of it all the same."""
+        return False
+
+    def when_done(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once this is done, which costs less than a callback for each."""
+        if not self._told:
+            self.add_done_callback(self._tell)
+        self._told.append(tell)
+
+    def _tell(self, _: object) -> None:
+        told, self._told = self._told, []
+        for tell in told:
+            try:
+                tell()
+            except Exception as error:  # noqa: BLE001  one of many: the others must hear of it
+                context = {"message": "telling of the end failed", "exception": error}
+                self.get_loop().call_exception_handler(context)
+
+
 class Held:
     """An answer that is ready, and may be sent once `until` is done: waited for without a task.
 
@@ -130,7 +160,7 @@ class Held:
     def __init__(
         self,
         answer: Response,
-        until: "asyncio.Future[None]",
+        until: Shared,
         failed: Callable[[DataboxError], Response],
     ) -> None:
         self._answer = answer
