@@ -1,7 +1,7 @@
 /**
  * An invented box that serves the real bundle under the real policy, to look at every screen:
  *
- *     npm run bundle && node dev/box.mjs [new|locked|empty|full] [port]
+ *     npm run bundle && node dev/box.mjs [new|locked|empty|full|alarm] [port]
  *
  * It checks that each call carries a proof, and otherwise believes everything.
  */
@@ -20,7 +20,7 @@ const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg
 const state = {
   status: start === 'new' || start === 'locked' ? start : 'running',
   owner: start === 'new' ? '' : 'Ana',
-  installed: start === 'full' ? ['os-monitor', 'computer-graph', 'hello'] : [],
+  installed: (start === 'full' || start === 'alarm') ? ['os-monitor', 'computer-graph', 'hello'] : [],
   stopped: false,
   proven: true,
   code: 'K7QM-2WXP-9RTB-4HJC-V6DN',
@@ -114,10 +114,14 @@ const routes = [
     json(answer, { rows: rows.filter(({ entry }) => !kind || entry.event.type === kind), next: null })
   }],
   ['GET', '/api/history/bundle', (_, __, answer) => json(answer, data.bundle(data.history(1.79e12), 1.79e12).text)],
+  ['GET', '/api/history/consistency', (_, __, answer) => json(answer, { old: 0, size: 0, path: [] })],
+  ['GET', '/api/history/reads', (_, __, answer) => json(answer, data.reads(Date.now()))],
+  ['GET', '/api/history/alarms', (_, __, answer) => json(answer, { alarms: start === 'alarm' ? data.alarms(Date.now()) : [] })],
+  ['POST', '/api/history/accept', (_, __, answer) => json(answer, {})],
   ['GET', '/api/history/checkpoint', (_, __, answer) => json(answer, data.bundle(data.history(1.79e12), 1.79e12).checkpoint)],
   ['GET', '/api/parts', (_, __, answer) =>
     json(answer, { version: '0.1.0', parts: ['authority', 'gateway', 'manager'].map((name) => ({ name, state: 'running', memory: 9e6, cpu: 0, restarts: 0, since: 0, level: 'hard' })) })],
-  ['GET', '/api/exports', (_, __, answer) => json(answer, { exports: start === 'full' ? data.exports(Date.now()).map((one) => ({ ...one, data: '' })) : [] })],
+  ['GET', '/api/exports', (_, __, answer) => json(answer, { exports: (start === 'full' || start === 'alarm') ? data.exports(Date.now()).map((one) => ({ ...one, data: '' })) : [] })],
   ['GET', '/api/exports/:id', ([id], _, answer) =>
     json(answer, { ...data.exports(Date.now()).find((one) => one.id === id), data: '{"day":"2026-11-20","mean":31.4,"low":2.1,"high":97.9}' })],
   ['POST', '/api/exports/:id/cancel', ([id], _, answer) => json(answer, { ...data.exports(Date.now())[0], id, state: 'cancelled' })],

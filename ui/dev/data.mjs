@@ -224,6 +224,32 @@ export function history(now) {
   return events.map(([by, event, sentence], n) => ({ entry: { n, t: now - (events.length - n) * 9 * MINUTE, by, event }, sentence }))
 }
 
+/** Who looked at what. */
+export function reads(now) {
+  const row = (client, source, exact, count, items, sentence) => ({
+    access: { type: 'access', store: 'os-monitor-store', client, user: '', source, exact, operation: 'read', count, items, size: items * 31, earliest: now - 8_000_000, latest: now, label: '' },
+    first: now - 7_000_000,
+    last: now - 60_000,
+    sentence,
+  })
+  return {
+    rows: [
+      row('computer-graph', 'cpu-load', 'raw', 1440, 28_800, 'Computer graph read 28,800 values of How busy the processor is'),
+      row('computer-graph', 'memory', 'PT1M', 24, 1440, 'Computer graph read 1,440 values of Memory in use, each minute'),
+    ],
+    since: null,
+    until: null,
+    more: false,
+  }
+}
+
+/** A source that was put back. */
+export function alarms(now) {
+  const event = { type: 'discrepancy', store: 'os-monitor-store', why: 'fewer', known: 1200, found: 800, known_head: '', found_head: '', detail: '' }
+  const sentence = 'An older copy of the values of This computer was put back, or its end was cut off: 800 looks on record there, 1,200 were known'
+  return [{ entry: { n: 9, t: now, by: 'os-monitor-store', event }, sentence, technical: false }]
+}
+
 export function bundle(rows, now) {
   const lines = rows.map(({ entry }) => Buffer.from(JSON.stringify(entry)))
   const root = top(lines.map((line) => hash(Buffer.of(0), line))).toString('base64')

@@ -29,8 +29,8 @@ FORMAT: Final = """
         store TEXT PRIMARY KEY, n INTEGER NOT NULL, head TEXT NOT NULL, records INTEGER NOT NULL
         ) WITHOUT ROWID;
     """
-"""`told`: the head of the last summary; `written`: the last head that has a line; `t`: since when one
-waits for a line; `deleted`: the store's last words may still come, but the next one begins anew."""
+"""`told`: the head of the last summary; `written`: the last head that has a line; `t`: since when
+one waits for a line; `deleted`: last words may still come, but the next one begins anew."""
 
 
 @dataclass(frozen=True, slots=True)

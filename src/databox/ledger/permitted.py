@@ -6,7 +6,7 @@ Whoever takes over one part can lie about itself, but not in another's name.
 from collections.abc import Sequence
 
 from databox.wire.errors import Denied
-from databox.wire.ledger import ALLOWED, Access, Event, Refused, StoreHead
+from databox.wire.ledger import ALLOWED, Access, Discrepancy, Event, Refused, StoreHead
 from databox.wire.names import STORE_SUFFIX
 
 
@@ -29,7 +29,7 @@ def check(by: str, events: Sequence[Event]) -> None:
 
 def _own(by: str, event: Event) -> bool:
     match event:
-        case StoreHead() | Access():
+        case StoreHead() | Access() | Discrepancy():
             return event.store == by
         case Refused() if by != "arbiter":
             return event.target == by

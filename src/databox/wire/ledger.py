@@ -255,11 +255,10 @@ ALLOWED: dict[str, frozenset[type]] = {
     "export-service": frozenset({ExportIntent, ExportOutcome, Refused}),
     "switchboard": frozenset({Egress}),
     "store": frozenset({StoreHead, Access, Refused, Discrepancy}),
-    "ledger": frozenset({StoreHead, Discrepancy, Accepted}),
 }
 """Which entries each caller may write. A store may only write entries that name itself.
 
-The arbiter and the ledger write within their own process; nobody calls as one of them.
+What else there is (`Accepted`, a store's head as a line) the ledger writes by itself.
 """
 
 

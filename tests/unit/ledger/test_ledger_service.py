@@ -1,9 +1,11 @@
 """The ledger's endpoints, asked as a part or as the signed-in owner."""
 
 import asyncio
-from collections.abc import Awaitable
+import base64
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -14,14 +16,26 @@ from databox.kit.http.client import MAX_BODY
 from databox.kit.http.message import Answer, Request, Response
 from databox.kit.http.router import Router
 from databox.kit.table import Table
+from databox.ledger import tree
 from databox.ledger.bundle import parted, verify_bundle
 from databox.ledger.chain import Ledger
 from databox.ledger.service import LedgerService
 from databox.wire import api
 from databox.wire.errors import BadRequest, Denied
-from databox.wire.ledger import Access, Installed, Lifecycle, Refused, TokenMinted
+from databox.wire.ledger import (
+    Access,
+    Checkpoint,
+    Discrepancy,
+    Installed,
+    Lifecycle,
+    Refused,
+    StoreHead,
+    TokenMinted,
+    leaf_hash,
+)
 
 KEY = bytes(range(32))
+T = TypeVar("T")
 
 
 @dataclass
@@ -252,3 +266,101 @@ def test_the_box_checks_itself(box: Box) -> None:
     verdict = msgspec.json.decode(answer.body, type=api.Verdict)
     assert verdict.ok
     assert verdict.size == 4
+
+
+def asked(box: Box, path: str, kind: type[T]) -> T:
+    answer = box.call("GET", f"/api/history/{path}")
+    assert isinstance(answer, Response)
+    return msgspec.json.decode(answer.body, type=kind)
+
+
+def raw(texts: Sequence[str]) -> list[bytes]:
+    return [base64.b64decode(text) for text in texts]
+
+
+def test_an_entry_is_proven_to_be_under_the_checkpoint(box: Box) -> None:
+    grown(box, 20)
+    checkpoint = asked(box, "checkpoint", Checkpoint)
+    for n in (0, 7, 19):
+        proof = asked(box, f"inclusion?n={n}&size=20", api.Inclusion)
+        root = base64.b64decode(checkpoint.root)
+        leaf = leaf_hash(proof.leaf.encode())
+        assert tree.includes(leaf, n, checkpoint.size, raw(proof.path), root)
+
+
+def test_nothing_is_proven_to_have_changed_since_a_checkpoint(box: Box) -> None:
+    written(box)
+    old = asked(box, "checkpoint", Checkpoint)
+    grown(box, 20)
+    now = asked(box, "checkpoint", Checkpoint)
+    proof = asked(box, f"consistency?from={old.size}&to={now.size}", api.Consistency)
+    roots = raw([old.root, now.root])
+    assert tree.consistent(old.size, roots[0], now.size, roots[1], raw(proof.path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["inclusion?n=4", "inclusion?n=0&size=5", "consistency?from=5", "consistency?from=2&to=1"],
+)
+def test_what_is_not_there_cannot_be_proven(box: Box, path: str) -> None:
+    written(box)
+    with pytest.raises(BadRequest):
+        box.call("GET", f"/api/history/{path}")
+
+
+def test_an_empty_ledger_proves_nothing(box: Box) -> None:
+    with pytest.raises(BadRequest, match="size"):
+        box.call("GET", "/api/history/inclusion")
+    assert asked(box, "consistency", api.Consistency).path == ()
+
+
+def test_reads_are_told_in_sentences_with_their_sums(box: Box) -> None:
+    written(box)
+    (row,) = asked(box, "reads?component=graph&since=0", api.Reads).rows
+    assert row.sentence == "Graph read 30 values of CPU load"
+    assert (row.access.count, row.access.items, row.access.size) == (3, 30, 300)
+    assert asked(box, "reads?component=other", api.Reads).rows == ()
+    assert asked(box, "reads?store=os-monitor-store&source=other", api.Reads).rows == ()
+
+
+def test_the_period_that_is_told_is_said(box: Box) -> None:
+    told = asked(box, "reads?since=1000&until=900001", api.Reads)
+    assert (told.since, told.until) == (0, 1_800_000)
+
+
+def test_parts_are_told_for_a_while_that_somebody_looks(box: Box) -> None:
+    def watched() -> bool:
+        events = api.EntryRequest(events=(access(),))
+        answer = box.call("POST", "/entries", events, "os-monitor-store")
+        assert isinstance(answer, Response)
+        return msgspec.json.decode(answer.body, type=api.EntryReply).watched
+
+    assert not watched()
+    box.history()
+    assert watched()
+
+
+def test_a_store_is_told_its_own_head_and_no_other(box: Box) -> None:
+    head = StoreHead(store="os-monitor-store", head="05", records=5)
+    box.call("POST", "/entries", api.EntryRequest(events=(head,)), "os-monitor-store")
+    for caller, records in (("os-monitor-store", 5), ("hue-store", 0)):
+        answer = box.call("GET", "/known-head", caller=caller)
+        assert isinstance(answer, Response)
+        assert msgspec.json.decode(answer.body, type=api.KnownHead).records == records
+    with pytest.raises(Denied):
+        box.call("GET", "/known-head", caller="manager")
+
+
+def test_what_was_put_back_is_an_alarm_until_the_owner_accepts(box: Box) -> None:
+    found = Discrepancy(store="os-monitor-store", why="fewer", known=5, found=3)
+    box.call("POST", "/entries", api.EntryRequest(events=(found,)), "os-monitor-store")
+    (alarm,) = asked(box, "alarms", api.Alarms).alarms
+    assert alarm.sentence.startswith("An older copy of the values of os-monitor was put back")
+    box.call("POST", "/api/history/accept", api.AcceptRequest(store="os-monitor-store"))
+    assert asked(box, "alarms", api.Alarms).alarms == ()
+    (row,) = box.history("?kind=accepted").rows
+    assert row.sentence.startswith("Ada let the values of os-monitor go on")
+    box.guard.person = Person(role="")
+    for method, path in (("GET", "alarms"), ("POST", "accept"), ("GET", "reads")):
+        with pytest.raises(Denied):
+            box.call(method, f"/api/history/{path}", api.AcceptRequest(store="a"))

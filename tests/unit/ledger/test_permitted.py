@@ -1,10 +1,31 @@
 """Who may write what into the ledger."""
 
+from typing import get_args
+
 import pytest
 
 from databox.ledger.permitted import check
 from databox.wire.errors import Denied
-from databox.wire.ledger import Access, Egress, Event, Lifecycle, Login, Refused, StoreHead
+from databox.wire.ledger import (
+    Accepted,
+    Access,
+    BoxStarted,
+    Consent,
+    Discrepancy,
+    Egress,
+    Event,
+    ExportIntent,
+    ExportOutcome,
+    Granted,
+    Installed,
+    Lifecycle,
+    Login,
+    Refused,
+    Revoked,
+    StoreHead,
+    TokenMinted,
+    Uninstalled,
+)
 
 HEAD = StoreHead(store="hue-store", head="00", records=1)
 LOGIN = Login(user="Ada", ok=True, how="passphrase")
@@ -63,3 +84,48 @@ def test_anything_else_is_denied(by: str, event: Event) -> None:
 def test_one_wrong_entry_denies_them_all() -> None:
     with pytest.raises(Denied):
         check("hue-store", [HEAD, CRASH])
+
+
+CALLERS = ("manager", "arbiter", "export-service", "switchboard", "hue-store", "gateway", "box",
+           "ledger", "hello", "store", "authority", "")  # fmt: skip
+
+# One entry of each kind, and who may write it. The ledger and the arbiter write within their own
+# process: nobody has a pair by which it could call as one of them.
+MAY: tuple[tuple[Event, set[str]], ...] = (
+    (BoxStarted(version="1", clean=True), {"arbiter"}),
+    (LOGIN, {"arbiter"}),
+    (Installed(component="a", kind="app", title="", version="", package="", signer=""),
+     {"manager"}),
+    (Uninstalled(component="a", kept=True), {"manager"}),
+    (Consent(component="a", text="", choices="", user=""), {"manager"}),
+    (Granted(grant="g", client="a", target="hue-store", routes=(), caveats=()), {"arbiter"}),
+    (Revoked(grant="g", client="a", target="hue-store", why=""), {"arbiter"}),
+    (TokenMinted(grant="g", client="a", target="hue-store", method="GET", path="/"), {"arbiter"}),
+    (refused("hue-store"), {"arbiter", "hue-store"}),
+    (refused("export-service"), {"arbiter", "export-service"}),
+    (ExportIntent(export="e", client="a", url="", size=1, sha256="", grant="g"),
+     {"export-service"}),
+    (ExportOutcome(export="e", client="a", url="", outcome="sent"), {"export-service"}),
+    (EGRESS, {"switchboard"}),
+    (HEAD, {"hue-store"}),
+    (access("hue-store"), {"hue-store"}),
+    (Discrepancy(store="hue-store", why="fewer", known=2, found=1), {"hue-store"}),
+    (Discrepancy(store="other-store", why="fewer", known=2, found=1), set()),
+    (Discrepancy(store="ledger", why="broken", known=2, found=1), set()),
+    (Accepted(store="hue-store", user="Ada"), set()),
+    (CRASH, {"manager"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(("event", "may"), MAY, ids=lambda value: type(value).__name__)
+def test_every_kind_is_written_by_nobody_else(event: Event, may: set[str], caller: str) -> None:
+    if caller in may:
+        check(caller, [event])
+    else:
+        with pytest.raises(Denied):
+            check(caller, [event])
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {type(event) for event, _ in MAY} == set(get_args(Event))

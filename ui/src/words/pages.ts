@@ -121,6 +121,8 @@ export const history = {
     egress: 'Talks outside',
     'box-started': 'Box started',
     'store-head': 'Seals of sources',
+    discrepancy: 'Found changed',
+    accepted: 'Gone on after a change',
   } as Record<string, string>,
   older: 'Older',
   details: 'Exactly as written',
@@ -132,7 +134,7 @@ export const history = {
     'Each time you open this page your browser has the box prove that nothing was changed since the last time. It can also take every line and compute the whole seal itself.',
   since: (when: string, lines: number) =>
     `Checked: nothing was changed since ${when}. ${lines.toLocaleString()} lines are sealed.`,
-  check: 'Check every line now',
+  check: 'Check now, every line',
   checking: (done: number) => `Computing … ${done} lines`,
   good: 'Nobody changed it.',
   goodMeans: (size: number, when: string) =>
