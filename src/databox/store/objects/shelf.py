@@ -114,10 +114,16 @@ class Shelf:
 
     async def tidy(self) -> None:
         """Look for what a crash has left, once; a disk in trouble has other trouble."""
+        if not self._has_any():
+            return
         try:
             await self.sweep()
         except DataboxError as error:
             lines.failure(log, "objects-not-looked-at", error)
+
+    def _has_any(self) -> bool:
+        # Most stores never have an object, and need no thread to find that out.
+        return self._path.is_dir()
 
     async def sweep(self) -> int:
         """Remove files that nobody holds: what a crash has left. Gives how many there were."""
