@@ -198,7 +198,7 @@ async def _play(both: Worlds, kind: Maker, chance: random.Random) -> None:
     _compare(sockets, caveats)
     await _ask(both, source, case, caveats, chance)
     for world in both.both:
-        world.stop_following()
+        await world.stop_following()
 
 
 async def _register(both: Worlds, source: str, case: Case) -> None:
