@@ -6,65 +6,18 @@ reader comes back with the number of its last event, and so loses nothing.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from databox.kit.guard import Verified
 from databox.store.asked import visible
 from databox.store.engine import tags as series
 from databox.store.feed import Event, Point
 from databox.store.leaving import Fields
-from databox.wire.errors import BadRequest
 
 MOST_WAITING = 1024 * 1024
 """Bytes that wait for a reader before it is ended as too slow."""
 TOO_SLOW, STOPPED, EXPIRED, GONE = "too slow", "access was stopped", "token expired", "gone"
-NO_RUN = "00000000"
-"""Stands in an id for no run at all: who comes back with it is told by time what is newer."""
-
-_PLACE = re.compile(r"([0-9a-f]{8})\.([0-9]{1,18})\.(-?[0-9]{1,16})", re.ASCII)
-_WINDOW = re.compile(r"w(-?[0-9]{1,16})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far somebody has heard, as the `id` of an event tells it.
-
-    `run`: of which run of the store `number` is. `t`: the newest time that was there then, Unix ms.
-    """
-
-    run: str
-    number: int
-    t: int
-
-    def __str__(self) -> str:
-        return f"{self.run}.{self.number}.{self.t}"
-
-
-def place(text: str) -> Place:
-    """The place that an id stands for.
-
-    Raises:
-        BadRequest: it stands for none.
-    """
-    found = _PLACE.fullmatch(text)
-    if not found:
-        raise _no_place(text)
-    return Place(found[1], int(found[2]), int(found[3]))
-
-
-def window_end(text: str) -> int:
-    """The end of the window, Unix ms, that the id of a window's event stands for.
-
-    Raises:
-        BadRequest: it stands for none.
-    """
-    found = _WINDOW.fullmatch(text)
-    if not found:
-        raise _no_place(text)
-    return int(found[1])
 
 
 class Tail:
@@ -188,13 +141,3 @@ class Tails:
 
     def _all(self) -> list[Tail]:
         return [each for tails in self._of.values() for each in tails]
-
-
-def _no_place(text: str) -> BadRequest:
-    return BadRequest(
-        "this is not the id of an event",
-        code="parameter",
-        field="after",
-        found=text[:40],
-        remedy="Give the id of the last event that came, or none",
-    )

@@ -345,7 +345,7 @@ def test_by_the_minute_nothing_can_be_chosen(play: Play, query: str) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("after", ["x", "1", "w5", "00000000.1"])
+@pytest.mark.parametrize("after", ["x", "1", "w5", "00000000.1", "00000000.1.5"])
 def test_an_id_that_is_none_is_refused(play: Play, after: str) -> None:
     async def story(store: Running, _: FixedClock) -> None:
         response = await store.ask("GET", f"/load/ts/tail?after={after}")

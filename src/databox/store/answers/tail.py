@@ -20,7 +20,7 @@ import msgspec
 from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Request, Stream, Upgrade
 from databox.kit.http.websocket import WebSocket, frame_text
-from databox.store import asked, leaving, pages, queries, questions, tails, windows
+from databox.store import asked, leaving, marks, pages, queries, questions, windows
 from databox.store.answers.means import Means
 from databox.store.answers.points import refuse_choice
 from databox.store.answers.sending import windows_read
@@ -29,9 +29,10 @@ from databox.store.audit import SUBSCRIBE
 from databox.store.door import access
 from databox.store.engine import tags as series
 from databox.store.feed import Event, past_event
+from databox.store.marks import Marks
 from databox.store.reader import Reader
 from databox.store.readings import EARLIEST
-from databox.store.tails import GONE, STOPPED, TOO_SLOW, Place, Tail
+from databox.store.tails import GONE, STOPPED, TOO_SLOW, Tail
 from databox.wire.errors import NotFound
 
 KEEP_ALIVE = 15.0
@@ -53,13 +54,13 @@ class TailAnswers:
     def __init__(self, means: Means) -> None:
         self._means = means
         # Of another run nothing is kept in memory, so its numbers mean nothing here.
-        self._run = secrets.token_hex(4)
+        self._marks = Marks(secrets.token_bytes(32))
 
     async def tail(self, request: Request, verified: Verified) -> Answer:
         """Follow a source, from now on or from the last event that came."""
         source = asked.name(request, "source", verified.caveats)
         asked.refuse_rated(verified.caveats)
-        after, tail = _question(request, verified, source)
+        after, tail = self._question(request, verified, source)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, source))
         if request.wants_websocket:
             return Upgrade(lambda socket: self._over_websocket(socket, tail, after))
@@ -118,19 +119,19 @@ class TailAnswers:
         """What came since the event with the id `after`, up to the number `until`."""
         if not after:
             return
-        place = tails.place(after)
+        mark = self._marks.read(after)
         missed = None
-        if place.run == self._run:
+        if mark.number is not None:
             await self._means.feed.settled(until)
-            missed = self._means.feed.missed(tail.source, place.number, until)
-        if missed is not None:
+            missed = self._means.feed.missed(tail.source, mark.number, until)
+        if mark.number is not None and missed is not None:
             for written in missed:
-                events = written.events(tail, place.number)
+                events = written.events(tail, mark.number)
                 await self._record(tail, events)
                 yield events
             return
         yield [Event(0, "gap", 0, _GAP)]
-        parts = await self._means.read(lambda reader: _by_time(reader, tail, place.t))
+        parts = await self._means.read(lambda reader: _by_time(reader, tail, mark.t))
         while not tail.ended and (part := await self._means.read(lambda _: next(parts, None))):
             # What will be delivered anyway is not told twice.
             events = [event for key, event in part if not tail.is_expected(*key)]
@@ -151,10 +152,29 @@ class TailAnswers:
         )
         await self._means.door.record(tail.verified, written)
 
+    def _question(self, request: Request, verified: Verified, source: str) -> tuple[str, Tail]:
+        """After which event, and what to tell.
+
+        Raises:
+            BadRequest: a parameter is not known, or not well formed.
+            BadToken: the token shows windows, and only some series or members are asked for.
+        """
+        query, caveats = request.parameters, verified.caveats
+        questions.known(query, ("after", "fields"))
+        # A browser that comes back repeats the address, and says in the header what it has heard.
+        after = request.headers.get("last-event-id") or query.get("after", "")
+        wanted, fields = questions.tags(query), questions.fields(query)
+        series.canonical(wanted)
+        if caveats.exact:
+            refuse_choice(each for each in query if each != "after")
+        if after:
+            marks.window_end(after) if caveats.exact else self._marks.read(after)
+        return after, Tail(verified, source, wanted, fields)
+
     def _begin_windows(self, tail: Tail, after: str) -> None:
         length, now = tail.verified.caveats.exact, self._means.clock.now()
         closed = windows.closed_before(now, length)
-        tail.windows_from = min(closed, tails.window_end(after)) if after else closed
+        tail.windows_from = min(closed, marks.window_end(after)) if after else closed
 
     async def _send_windows(self, tail: Tail) -> None:
         caveats, now = tail.verified.caveats, self._means.clock.now()
@@ -180,12 +200,12 @@ class TailAnswers:
             case "gap":
                 return b""
             case "window":
-                return b"w%d" % event.t
+                return marks.of_window(event.t).encode()
             case "past":
-                return str(Place(tails.NO_RUN, 0, event.t)).encode()
+                return marks.by_time(event.t).encode()
             case _:
                 # The newest time there was may be one that is hidden.
-                return str(Place(self._run, event.number, tail.seen(event.t))).encode()
+                return self._marks.of(event.number, tail.seen(event.t)).encode()
 
     def _as_stream(self, tail: Tail, event: Event) -> bytes:
         told = self._id(tail, event)
@@ -201,26 +221,6 @@ async def _until_gone(socket: WebSocket, tail: Tail) -> None:
     while await socket.receive() is not None:
         pass
     tail.end(GONE)
-
-
-def _question(request: Request, verified: Verified, source: str) -> tuple[str, Tail]:
-    """After which event, and what to tell.
-
-    Raises:
-        BadRequest: a parameter is not known, or not well formed.
-        BadToken: the token shows windows, and only some series or members are asked for.
-    """
-    query, caveats = request.parameters, verified.caveats
-    questions.known(query, ("after", "fields"))
-    # A browser that comes back repeats the address, and says in the header what it has heard.
-    after = request.headers.get("last-event-id") or query.get("after", "")
-    wanted, fields = questions.tags(query), questions.fields(query)
-    series.canonical(wanted)
-    if caveats.exact:
-        refuse_choice(each for each in query if each != "after")
-    if after:
-        tails.window_end(after) if caveats.exact else tails.place(after)
-    return after, Tail(verified, source, wanted, fields)
 
 
 def _by_time(reader: Reader, tail: Tail, t: int) -> Iterator[list[tuple[Key, Event]]]:
