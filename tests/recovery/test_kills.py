@@ -47,3 +47,14 @@ def test_killed_part_heals_within_five_seconds_and_loses_nothing(
 
 def test_after_all_kills_the_ledger_is_whole(box: RunningBox) -> None:
     assert box.get("/api/history/verdict")["ok"]
+
+
+def test_after_all_kills_each_fall_is_written(box: RunningBox) -> None:
+    # The manager, which writes them, does not hear of its own.
+    killed = set(PARTS) - {"manager", "zygote"}
+
+    def told() -> bool:
+        rows = box.get("/api/history?kind=lifecycle")["rows"]
+        return {row["entry"]["event"]["component"] for row in rows} >= killed
+
+    soon(told, within=20)

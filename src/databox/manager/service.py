@@ -1,5 +1,6 @@
 """The manager's process: wires its pieces together and answers the owner's calls."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from databox.kit.http.router import Router
 from databox.kit.http.server import Server
 from databox.kit.table import Call, Table
 from databox.manager import consent, flows
+from databox.manager.chronicle import Chronicle
 from databox.manager.installer import Installer
 from databox.manager.peers import Peers
 from databox.manager.shelf import Bundle, Shelf
@@ -56,12 +58,21 @@ async def serve(box: Control, bundle: Bundle) -> None:
     server = Server(service.router(guard))
     box.on_listener(lambda listener, sock: server.serve_listener(sock, listener.caller, "plain"))
     box.on_unlisten(lambda gone: server.close_caller(gone.caller))
-    box.on_event(service.heard)
+    chronicle = Chronicle(peers.record, clock)
+    writing = asyncio.create_task(chronicle.run())
+
+    def heard(event: object) -> None:
+        if isinstance(event, control.InstanceState):
+            service.heard(event)
+            chronicle.heard(event)
+
+    box.on_event(heard)
     await installer.reconcile()
     await shelf.tidy(state.in_use())
     await box.ready()
     await box.run()
     await server.drain()
+    writing.cancel()
     connection.close()
 
 
@@ -112,12 +123,11 @@ class Service:
             table.serve(name, handler)
         return router
 
-    def heard(self, event: object) -> None:
+    def heard(self, event: control.InstanceState) -> None:
         """The box tells how an instance fares."""
-        if isinstance(event, control.InstanceState):
-            self._heard[event.name] = event
-            told = (event.name, event.state, event.reason)
-            log.info("instance-state name=%s state=%s reason=%s", *told)
+        self._heard[event.name] = event
+        told = (event.name, event.state, event.reason)
+        log.info("instance-state name=%s state=%s reason=%s", *told)
 
     async def offers(self, call: Call) -> api.Offers:
         """The app store page."""
