@@ -11,8 +11,7 @@ POINTS: Final = """
         series INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
         points INTEGER NOT NULL, bytes INTEGER NOT NULL, chunk INTEGER NOT NULL,
         sums BLOB NOT NULL, PRIMARY KEY (series, first)) WITHOUT ROWID;
-    CREATE TABLE chunk (
-        id INTEGER PRIMARY KEY, sketches BLOB NOT NULL, content BLOB NOT NULL);
+    CREATE TABLE chunk (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
     CREATE TABLE past (
         series INTEGER NOT NULL, hour INTEGER NOT NULL, field TEXT NOT NULL, sums BLOB NOT NULL,
         sketch BLOB NOT NULL, PRIMARY KEY (series, hour, field)) WITHOUT ROWID;

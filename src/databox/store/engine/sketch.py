@@ -10,6 +10,7 @@ guarantees", VLDB 2019. Without its bound on buckets: a float64 falls into one o
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy.typing as npt
@@ -57,19 +58,39 @@ def merged(sketches: Sequence[Sketch]) -> Sketch:
     return _sketch(keys, np.bincount(place, weights=every["n"], minlength=len(keys)))
 
 
-def percentile(sketch: Sketch, percent: float, *, least: float, most: float) -> float:
-    """The percentile, on the straight line between the two nearest numbers.
+@dataclass(frozen=True, slots=True)
+class Sketches:
+    """The sketches of several windows, each of any number of parts."""
 
-    `least`, `most`: the true ends, which no answer passes.
-    """
-    ends = np.cumsum(sketch["n"], dtype=np.int64)
-    place = (int(ends[-1]) - 1) * percent / 100
-    lower = math.floor(place)
-    at = np.searchsorted(ends, [lower, min(lower + 1, int(ends[-1]) - 1)], "right")
-    below, above = (
-        min(max(_middle(int(sketch["key"][each])), least), most) for each in at.tolist()
-    )
-    return below + (above - below) * (place - lower)
+    at: Ints
+    ends: Ints
+    middles: Floats
+
+    @classmethod
+    def of(cls, at: Ints, buckets: Sketch) -> "Sketches":
+        """From buckets in any order. `at`: for each bucket, the number of its window."""
+        order = np.lexsort((buckets["key"], at))
+        ends = np.cumsum(buckets["n"][order], dtype=np.int64)
+        keys, place = np.unique(buckets["key"][order], return_inverse=True)
+        return cls(at[order], ends, np.array([_middle(key) for key in keys.tolist()])[place])
+
+    def percentile(self, at: Ints, percent: float, least: Floats, most: Floats) -> Floats:
+        """The percentile of each window, on the straight line between the two nearest numbers.
+
+        `at`: windows that have a sketch; `least`, `most`: their true ends, which none passes.
+        """
+        starts = np.searchsorted(self.at, at, "left")
+        before = np.where(starts > 0, self.ends[starts - 1], 0)
+        counts = self.ends[np.searchsorted(self.at, at, "right") - 1] - before
+        place = (counts - 1) * percent / 100
+        lower = np.floor(place).astype(np.int64)
+        upper = np.minimum(lower + 1, counts - 1)
+        below, above = (
+            np.clip(self.middles[np.searchsorted(self.ends, before + rank, "right")], least, most)
+            for rank in (lower, upper)
+        )
+        found: Floats = below + (above - below) * (place - lower)
+        return found
 
 
 def _middle(key: int) -> float:

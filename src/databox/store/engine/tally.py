@@ -15,7 +15,7 @@ from databox.store.engine.past import read_past
 from databox.store.engine.points import HOUR
 from databox.store.engine.rollup import ROW, Rows
 from databox.store.engine.scan import Scan
-from databox.store.engine.sketch import BUCKET, Sketch
+from databox.store.engine.sketch import BUCKET, Sketches
 from databox.store.engine.summing import Asked
 from databox.store.engine.sums import MOST_FIELDS
 from databox.store.engine.windows import Window, percentile
@@ -37,9 +37,10 @@ class Tally:
         self._scan = scan
         self._asked = asked
         self._start, self._end = start, end
+        self._percents = asked.percentiles
         self._sums: dict[str, list[Rows]] = {}
         self._values: dict[str, list[tuple[Ints, Floats]]] = {}
-        self._sketches: dict[str, list[tuple[int, Sketch]]] = {}
+        self._sketches: dict[str, list[tuple[int, bytes]]] = {}
         self._kept = 0
 
     def add(self, number: int) -> None:
@@ -51,7 +52,7 @@ class Tally:
         metas = [meta for meta, _ in found]
         for batch in self._single(number, [metas[place] for place in looked], hot, dirty):
             self._add_points(batch)
-        if self._asked.percentiles and metas:
+        if self._percents and metas:
             self._add_sketches(metas, dirty)
         self._add_past(number)
 
@@ -62,7 +63,7 @@ class Tally:
         for field in sorted(self._sums):
             sums = rollup.combined(np.concatenate(self._sums[field]))
             bounded = rollup.bounded(sums["squares"])
-            told = self._percentiles(field, sums) if self._asked.percentiles else {}
+            told = self._percentiles(field, sums) if self._percents else {}
             for row, squares in zip(sums.tolist(), bounded.tolist(), strict=True):
                 at, n, least, most, total, _ = row
                 fields_in[at] = fields_in.get(at, 0) + 1
@@ -132,7 +133,7 @@ class Tally:
                 continue
             at = self._at(each.times)
             self._sums.setdefault(each.field, []).append(rollup.sums_by(at, each.values))
-            if self._asked.percentiles:
+            if self._percents:
                 self._values.setdefault(each.field, []).append((at, each.values))
                 self._kept += len(at)
         if self._kept > _MOST_VALUES:
@@ -142,7 +143,9 @@ class Tally:
         """Make sketches of the values kept so far."""
         for field, parts in self._values.items():
             for at, values in _by_window(parts):
-                self._sketches.setdefault(field, []).append((at, sketch.sketch_of(values)))
+                self._sketches.setdefault(field, []).append(
+                    (at, sketch.sketch_of(values).tobytes())
+                )
         self._values, self._kept = {}, 0
 
     def _add_sketches(self, metas: Sequence[Meta], dirty: Ints) -> None:
@@ -153,8 +156,7 @@ class Tally:
         usable = self._usable(hours, dirty).tolist()
         for (field, _, each), at, will_do in zip(every, windows, usable, strict=True):
             if will_do:
-                its = np.frombuffer(each, BUCKET)
-                self._sketches.setdefault(field, []).append((at, its))
+                self._sketches.setdefault(field, []).append((at, each))
 
     def _add_past(self, number: int) -> None:
         """Add the hours of which nothing but sums is left; within one window, or not at all."""
@@ -164,41 +166,38 @@ class Tally:
             if self._usable(np.array([hour]), none)[0]:
                 at = (hour * HOUR - self._asked.first) // self._asked.length
                 self._add_rows(field, np.frombuffer(sums, ROW))
-                self._sketches.setdefault(field, []).append((at, np.frombuffer(its, BUCKET)))
+                self._sketches.setdefault(field, []).append((at, its))
 
     def _percentiles(self, field: str, sums: Rows) -> dict[int, tuple[tuple[float, ...], bool]]:
         """The percentiles of each window, and whether they are approximate."""
         exact = dict(_by_window(self._values.get(field, [])))
-        rough: dict[int, list[Sketch]] = {}
-        for at, its in self._sketches.get(field, []):
-            rough.setdefault(at, []).append(its)
+        parts = self._sketches.get(field, [])
+        rough = {at for at, _ in parts}
         told: dict[int, tuple[tuple[float, ...], bool]] = {}
-        for at, least, most in zip(
-            sums["at"].tolist(), sums["least"].tolist(), sums["most"].tolist(), strict=True
-        ):
-            if at not in rough and at not in exact:
-                # Its block is lost; the sums were elsewhere.
-                told[at] = (), True
-                continue
-            if at not in rough:
-                values = np.sort(exact[at]).tolist()
-                told[at] = (
-                    tuple(percentile(values, each) for each in self._asked.percentiles),
-                    False,
-                )
-                continue
-            parts = rough[at]
-            if at in exact:
-                parts.append(sketch.sketch_of(exact[at]))
-            whole = sketch.merged(parts)
-            told[at] = (
-                tuple(
-                    sketch.percentile(whole, each, least=least, most=most)
-                    for each in self._asked.percentiles
-                ),
-                True,
-            )
-        return told
+        for at, values in exact.items():
+            if at in rough:
+                parts.append((at, sketch.sketch_of(values).tobytes()))
+            else:
+                ordered = np.sort(values).tolist()
+                told[at] = tuple(percentile(ordered, each) for each in self._percents), False
+        if parts:
+            told.update(self._roughly(parts, sums[np.isin(sums["at"], list(rough))]))
+        # Where a block is lost, its sums may be there without its sketches.
+        lost = {at: ((), True) for at in sums["at"].tolist() if at not in told}
+        return told | lost
+
+    def _roughly(
+        self, parts: Sequence[tuple[int, bytes]], sums: Rows
+    ) -> dict[int, tuple[tuple[float, ...], bool]]:
+        buckets = np.frombuffer(b"".join(its for _, its in parts), BUCKET)
+        lengths = [len(its) // BUCKET.itemsize for _, its in parts]
+        sketches = Sketches.of(np.repeat([at for at, _ in parts], lengths), buckets)
+        columns = [
+            sketches.percentile(sums["at"], each, sums["least"], sums["most"]).tolist()
+            for each in self._percents
+        ]
+        found = zip(*columns, strict=True)
+        return {at: (each, True) for at, each in zip(sums["at"].tolist(), found, strict=True)}
 
 
 def _by_window(parts: Sequence[tuple[Ints, Floats]]) -> Iterator[tuple[int, Floats]]:

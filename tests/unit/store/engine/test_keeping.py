@@ -147,11 +147,11 @@ def damaged(path: Path, number: int) -> None:
     """Change a byte in the pages of one block's content."""
     connection = open_again(path, KEY)
     with connection:
-        blob = connection.execute("SELECT content FROM chunk WHERE id = ?", (number,)).fetchall()[
-            0
-        ][0]
+        blob = connection.execute(
+            "SELECT bytes FROM chunk WHERE id = ?", (number * 16 + 1,)
+        ).fetchall()[0][0]
         changed = blob[: len(blob) // 2] + b"\xff\x00\xff" + blob[len(blob) // 2 + 3 :]
-        connection.execute("UPDATE chunk SET content = ? WHERE id = ?", (changed, number))
+        connection.execute("UPDATE chunk SET bytes = ? WHERE id = ?", (changed, number * 16 + 1))
     connection.close()
 
 
