@@ -10,6 +10,7 @@ until the folder is synced, which the first sync of a new file does.
 """
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ class Fault:
     after: int
     times: int = 1
 
+    def copy(self) -> "Fault":
+        """The same, not yet counted down."""
+        return Fault(self.kind, self.after, self.times)
+
     def strikes(self, operation: str) -> bool:
         """Whether this operation is to fail; to be asked once for each."""
         if operation not in _STRUCK[self.kind] or self.times == 0:
@@ -87,7 +92,7 @@ class Recorded:
     def sync(self) -> None:
         """Everything written so far is on the disk."""
         if self.pending:
-            self.durable = bytes(self._stages()[-1])
+            self.durable = bytes(self._after(len(self.pending)))
             self.pending.clear()
 
     def copy(self) -> "Recorded":
@@ -101,35 +106,45 @@ class Recorded:
             case Fate.LOST:
                 return self.durable
             case Fate.KEPT:
-                return bytes(self._stages()[-1])
+                return bytes(self._after(last))
             case Fate.CUT:
-                cut, sectors = chance.randint(0, last), chance.randint(0, 9)
-                return self._torn(cut, sectors)
+                return self._torn(chance.randint(0, last), chance.randint(0, 9))
             case Fate.SCATTERED:
-                length = chance.randint(0, last)
-                return self._mixed(length, lambda _: chance.randint(0, last))
+                return self._mixed(chance)
+
+    def _after(self, cut: int) -> bytearray:
+        """What the file held after the first `cut` changes."""
+        content = bytearray(self.durable)
+        for change in self.pending[:cut]:
+            _apply(content, change)
+        return content
 
     def _torn(self, cut: int, sectors: int) -> bytes:
         """The first `cut` changes, and of the next one its first sectors."""
-        stages = self._stages(cut + 1)
-        content = stages[cut]
+        content = self._after(cut)
         if cut < len(self.pending):
             offset, written = self.pending[cut]
             if written is not None:
                 end = (offset // SECTOR + sectors) * SECTOR
-                part = written[: max(0, end - offset)]
-                _apply(content, (offset, part))
+                _apply(content, (offset, written[: max(0, end - offset)]))
         return bytes(content)
 
-    def _mixed(self, length: int, version: Callable[[int], int]) -> bytes:
-        """Of each sector the version after `version(sector)` changes."""
-        stages = self._stages()
-        mixed = bytearray(stages[length])
+    def _mixed(self, chance: random.Random) -> bytes:
+        """As long as after some change, and of each sector what it held after some change."""
+        last = len(self.pending)
+        length = len(self._after(chance.randint(0, last)))
+        versions: dict[int, list[int]] = {}
         for sector in sorted(self._touched()):
-            start, end = sector * SECTOR, min((sector + 1) * SECTOR, len(mixed))
-            if start < end:
-                chosen = stages[version(sector)][start:end]
-                mixed[start:end] = chosen.ljust(end - start, b"\0")
+            versions.setdefault(chance.randint(0, last), []).append(sector)
+        content = bytearray(self.durable)
+        mixed = content.ljust(length, b"\0")[:length]
+        for version in range(last + 1):
+            if version:
+                _apply(content, self.pending[version - 1])
+            for sector in versions.get(version, ()):
+                place = slice(sector * SECTOR, min((sector + 1) * SECTOR, length))
+                room = max(0, place.stop - place.start)
+                mixed[place.start : place.start + room] = content[place].ljust(room, b"\0")
         return bytes(mixed)
 
     def _touched(self) -> set[int]:
@@ -138,15 +153,6 @@ class Recorded:
             if written:
                 touched |= set(range(offset // SECTOR, (offset + len(written) - 1) // SECTOR + 1))
         return touched
-
-    def _stages(self, most: int = 1 << 62) -> list[bytearray]:
-        """What the file held before the first change, and after each of them."""
-        stages = [bytearray(self.durable)]
-        for change in self.pending[:most]:
-            content = bytearray(stages[-1])
-            _apply(content, change)
-            stages.append(content)
-        return stages
 
 
 def _apply(content: bytearray, change: Change) -> None:
@@ -203,7 +209,8 @@ def _is_late(fate: Fate, chance: random.Random) -> bool:
 class Disk:
     """The disk below one folder. `watch`: told of every operation before it is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.picture = Picture()
         self.fault: Fault | None = None
         self.struck = False
@@ -259,7 +266,7 @@ class Disk:
 def lay_out(found: dict[str, bytes], folder: Path) -> "Disk":
     """A disk on a new folder that holds what was found after a power cut."""
     folder.mkdir()
-    disk = Disk()
+    disk = Disk(folder)
     for name, content in found.items():
         (folder / name).write_bytes(content)
         disk.picture.files[name] = Recorded(content)
@@ -270,29 +277,31 @@ class _Vfs(apsw.VFS):
     """Registered once for all disks: SQLite keeps what the encryption made of its name."""
 
     def __init__(self) -> None:
-        self.disk = Disk()
+        self.disks: dict[Path, Disk] = {}
         super().__init__(_NAME, "unix")
 
     def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  SQLite's name
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         if path is None:
             return apsw.VFSFile("unix", name, flags)
-        return _File(self.disk, name, flags, Path(path))
+        return _File(self.disks[Path(path).parent], name, flags, Path(path).name)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802  SQLite's name
-        self.disk.delete(Path(filename).name)
-        if syncdir:
-            self.disk.sync_folder()
+        # A connection that nobody holds any more may go later than its disk.
+        if disk := self.disks.get(Path(filename).parent):
+            disk.delete(Path(filename).name)
+            if syncdir:
+                disk.sync_folder()
         super().xDelete(filename, syncdir)
 
 
 class _File(apsw.VFSFile):
-    def __init__(self, disk: Disk, name: Any, flags: list[int], path: Path) -> None:
+    def __init__(self, disk: Disk, opened: Any, flags: list[int], name: str) -> None:
         self._disk = disk
-        self._name = path.name
-        super().__init__("unix", name, flags)
-        if self._name not in disk.picture.files:
-            disk.create(self._name)
+        self._name = name
+        super().__init__("unix", opened, flags)
+        if name not in disk.picture.files:
+            disk.create(name)
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802  SQLite's name
         self._disk.ask("read")
@@ -316,15 +325,29 @@ _vfs: list[_Vfs] = []
 
 @contextmanager
 def below(disk: Disk) -> Iterator[None]:
-    """Everything that opens a database opens it on this disk."""
+    """Everything that opens a database opens it on a disk of ours; that of its folder is this."""
     if not _vfs:
         _vfs.append(_Vfs())
         # The library makes the encrypted layer over ours when it is first asked for by name.
         apsw.Connection(":memory:", vfs=f"multipleciphers-{_NAME}").close()
     before = apsw.vfs_names()[0]
-    _vfs[0].disk = disk
+    _vfs[0].disks[disk.folder] = disk
     apsw.set_default_vfs(f"multipleciphers-{_NAME}")
+    told, sys.unraisablehook = sys.unraisablehook, _tell_others
     try:
         yield
     finally:
+        sys.unraisablehook = told
         apsw.set_default_vfs(before)
+
+
+def _tell_others(error: "sys.UnraisableHookArgs") -> None:
+    """A failure that we made and that reached nobody, as while a connection is let go, is none."""
+    if not isinstance(error.exc_value, apsw.Error):
+        sys.__unraisablehook__(error)
+
+
+def forget(folder: Path) -> None:
+    """Nothing below this folder is open any more."""
+    for each in [each for each in _vfs[0].disks if each.is_relative_to(folder)]:
+        del _vfs[0].disks[each]

@@ -39,8 +39,8 @@ def test_later_writes_may_arrive_before_earlier_ones() -> None:
     assert len(found) > 5
 
 
-def test_a_new_file_is_there_for_good_only_after_a_sync() -> None:
-    disk = Disk()
+def test_a_new_file_is_there_for_good_only_after_a_sync(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
     disk.create("a")
     disk.change("a", (0, b"1"), "write")
     assert disk.picture.after(Fate.LOST, random.Random(1)) == {}
@@ -51,9 +51,9 @@ def test_a_new_file_is_there_for_good_only_after_a_sync() -> None:
     assert disk.picture.after(Fate.KEPT, random.Random(1)) == {}
 
 
-def filled(folder: Path, disk: Disk) -> dict[str, bytes]:
+def filled(folder: Path) -> dict[str, bytes]:
     """What is left of a database of ten rows when the power goes with the tenth acknowledged."""
-    folder.mkdir()
+    disk = lay_out({}, folder)
     with below(disk):
         connection = open_database(folder / "a.db", KEY)
         connection.execute("CREATE TABLE t (n)")
@@ -73,14 +73,14 @@ def kept(found: dict[str, bytes], folder: Path) -> int:
 
 
 def test_a_database_that_syncs_loses_nothing(tmp_path: Path) -> None:
-    assert kept(filled(tmp_path / "0", Disk()), tmp_path / "1") == 10
+    assert kept(filled(tmp_path / "0"), tmp_path / "1") == 10
 
 
 def test_a_database_that_does_not_sync_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_SETTINGS", (("synchronous", "normal"),))
-    found = filled(tmp_path / "0", Disk())
+    found = filled(tmp_path / "0")
     with pytest.raises(Unavailable):  # not even the table is left
         kept(found, tmp_path / "1")
 
@@ -92,7 +92,7 @@ def test_a_database_that_does_not_sync_is_caught(
 def test_a_failure_is_the_one_asked_for_and_is_over_after_it(
     tmp_path: Path, kind: Kind, code: str
 ) -> None:
-    disk = Disk()
+    disk = Disk(tmp_path)
     with below(disk):
         connection = open_database(tmp_path / "a.db", KEY)
         disk.fault = Fault(kind, after=1)
