@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from databox.kit.http.message import Request, Response, Stream, Upgrade
 from databox.store.file import StoreFile
 from databox.store.service import KEEPS, Store
 from databox.wire import tokens
-from databox.wire.errors import DataboxError
+from databox.wire.errors import DataboxError, Unavailable
 
 NAME, SECRET, KEY = "walk-store", "s" * 43, bytes(range(32))
 DRIVER, APP = "walk", "graph"
@@ -60,6 +61,7 @@ class World:
     def __init__(self, folder: Path, clock: FixedClock) -> None:
         self._folder, self._clock = folder, clock
         self._following: list[asyncio.Task[None]] = []
+        self._lives = 0
         self.open()
 
     def open(self) -> None:
@@ -76,6 +78,24 @@ class World:
         """End in good order."""
         await self.stop_following()
         await self.store.close()
+
+    async def kill(self) -> None:
+        """End as if killed now: what is on the disk at this moment is all that is left."""
+        self._lives += 1
+        left = self._folder.with_name(f"{self._folder.name[0]}{self._lives}")
+        shutil.copytree(self._folder, left)
+        await self.close()
+        self._folder = left
+
+    def break_writes(self) -> None:
+        """Let every write fail from now on."""
+
+        def fail(*_: object) -> asyncio.Future[Any]:
+            failed = asyncio.get_running_loop().create_future()
+            failed.set_exception(Unavailable("the store could not write"))
+            return failed
+
+        self.store._writer.write = fail  # type: ignore[method-assign, assignment]
 
     async def stop_following(self) -> None:
         """Let every socket go."""
@@ -102,9 +122,15 @@ class World:
         self, path: str, caveats: Sequence[str], *, grant: str = "g1", **headers: str
     ) -> Told:
         """Ask as the app, with a token of these caveats."""
+        return await _whole(await self.answer(path, caveats, grant=grant, **headers))
+
+    async def answer(
+        self, path: str, caveats: Sequence[str], *, grant: str = "g1", **headers: str
+    ) -> Any:
+        """The same with its headers."""
         request = _request(APP, "GET", path, caveats, grant)
         request.headers |= headers
-        return await _whole(await self._answer(request))
+        return await self._answer(request)
 
     async def follow(self, path: str, caveats: Sequence[str]) -> Socket | Told:
         """Follow something by WebSocket; what is no WebSocket is the answer."""
