@@ -73,9 +73,17 @@ def _row(endpoint: Endpoint) -> str:
         _message(endpoint.request),
         _message(endpoint.reply),
         "yes" if endpoint.audited else "no",
-        endpoint.summary.replace("|", "\\|"),
+        _told(endpoint).replace("|", "\\|"),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _told(endpoint: Endpoint) -> str:
+    """What it does, and what can be asked."""
+    if not endpoint.query:
+        return endpoint.summary
+    asked = "; ".join(f"`{name}=` {meaning}" for name, meaning in endpoint.query)
+    return f"{endpoint.summary}. {asked}"
 
 
 def _message(kind: type) -> str:

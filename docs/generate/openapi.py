@@ -72,7 +72,8 @@ def _operation(endpoint: Endpoint, shown: dict[Any, Any]) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)}", _path(endpoint))
-        ],
+        ]
+        + [_parameter(name, meaning) for name, meaning in endpoint.query],
         "security": [] if endpoint.right is Right.OPEN else [{"session": []}],
         "responses": {
             "200": {"description": "Done", "content": _content(endpoint.reply, shown)},
@@ -87,6 +88,16 @@ def _operation(endpoint: Endpoint, shown: dict[Any, Any]) -> dict[str, Any]:
     if endpoint.method == "POST":
         operation["requestBody"] = {"content": _content(endpoint.request, shown)}
     return operation
+
+
+def _parameter(name: str, meaning: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name, "in": "query", "description": meaning}
+    if not name.endswith(".NAME"):
+        return found | {"schema": {"type": "string"}}
+    begin = name.removesuffix("NAME")
+    tags = {"type": "object", "propertyNames": {"pattern": f"^{re.escape(begin)}"}}
+    # Each member of the object is a parameter of its own.
+    return found | {"name": begin + "*", "style": "form", "explode": True, "schema": tags}
 
 
 def _content(kind: Any, shown: dict[Any, Any]) -> dict[str, Any]:

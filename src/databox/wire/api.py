@@ -1,6 +1,6 @@
 """Messages of the box's own HTTP interfaces, the public one and those between parts."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -564,6 +564,106 @@ class AcceptRequest(_Api, frozen=True, kw_only=True):
     """Let a store go on with what is there."""
 
     store: str
+
+
+# Points and keys of a store.
+
+
+class Columns(_Api, frozen=True, kw_only=True):
+    """Points of one series. `timestamps`: Unix ms, in any order; `data`: any JSON, equally many."""
+
+    timestamps: tuple[int, ...]
+    data: tuple[Any, ...]
+    tags: dict[str, str] = {}
+
+
+class Points(_Api, frozen=True, kw_only=True):
+    """A page of points. `next`: pass as `cursor` to go on, None at the end.
+
+    Where there are tags, `series` lists those of each series, and `of` has for each point its
+    place in that list.
+    """
+
+    timestamps: tuple[int, ...]
+    data: tuple[Any, ...]
+    next: str | None
+    series: tuple[dict[str, str], ...] = ()
+    of: tuple[int, ...] = ()
+
+
+class Length(_Api, frozen=True, kw_only=True):
+    """How many points."""
+
+    length: int
+
+
+class Series(_Api, frozen=True, kw_only=True):
+    """The tags of each series of a source."""
+
+    series: tuple[dict[str, str], ...]
+
+
+class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of one field, empty for bare numbers, with a member for each name in `of`.
+
+    `start`: Unix ms. `tags`: of its series, where they were asked for each by itself.
+    `approximate`: its percentiles are right to one percent only.
+    """
+
+    start: int
+    field: str
+    tags: dict[str, str] = {}
+    approximate: bool = False
+
+
+class Windows(_Api, frozen=True, kw_only=True):
+    """Windows in order of time, without the empty ones. `every`: their length, ms."""
+
+    every: int
+    windows: tuple[WindowRow, ...]
+
+
+class Written(_Api, frozen=True, kw_only=True):
+    """How many points were written."""
+
+    written: int
+
+
+class Deletion(_Api, frozen=True, kw_only=True):
+    """What to delete: from `from` to `to`, Unix ms, both inclusive, of one series or all.
+
+    `whole`: everything of the source, and then nothing else is said.
+    """
+
+    first: int | None = msgspec.field(default=None, name="from")
+    last: int | None = msgspec.field(default=None, name="to")
+    tags: dict[str, str] | None = None
+    whole: bool = False
+
+
+class Deleted(_Api, frozen=True, kw_only=True):
+    """How many points there were."""
+
+    deleted: int
+
+
+class ValueDeleted(_Api, frozen=True, kw_only=True):
+    """Whether there was a value."""
+
+    deleted: bool
+
+
+class Keys(_Api, frozen=True, kw_only=True):
+    """Keys in order. `next`: pass as `after` to go on, None at the end."""
+
+    keys: tuple[str, ...]
+    next: str | None
+
+
+class KeyCount(_Api, frozen=True, kw_only=True):
+    """How many keys."""
+
+    count: int
 
 
 # Exports, as the owner sees them.

@@ -38,8 +38,9 @@ class Endpoint:
 
     `service`: who answers (`store` stands for every store). `path`: `{name}` is one segment,
     `{rest...}` the tail. `public`: reachable from a browser through the gateway, same path, or
-    for a store below `/api/stores/{store}`. `max_body`: bytes. `body_streams`: the request's body
-    is read as it comes; `reply_streams`: the answer may be long, and is passed on as it comes.
+    for a store below `/api/stores/{store}`. `max_body`: bytes. `query`: its parameters and what
+    they mean, for the richer interface of a store. `body_streams`: the request's body is read as it
+    comes; `reply_streams`: the answer may be long, and is passed on as it comes.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Endpoint:
     callers: tuple[str, ...] = ()
     public: bool = False
     max_body: int = 64 * 1024
+    query: tuple[tuple[str, str], ...] = ()
     body_streams: bool = False
     reply_streams: bool = False
 
@@ -264,6 +266,11 @@ EXPORT = (
         "Grants ended", right=Right.CALLER, callers=("manager",), audited=False),
 )
 
+_STRETCH = (("from", "The first time, Unix ms"), ("to", "The last time, Unix ms"))
+_LIMIT = ("limit", "How many at most")
+_FIELDS = ("fields", "The members to show of each document, separated by commas")
+_TAGS = ("tag.NAME", "Only series that have this tag; several must all fit")
+_PREFIX = ("prefix", "How the keys begin")
 _store = _Lines(service="store", right=Right.TOKEN, audited=True)
 STORE = (
     _store.get("store.status", "/status", Raw, "`active`", right=Right.OPEN, audited=False),
@@ -280,35 +287,40 @@ STORE = (
         "Readings since startTimestamp (JSON body or query)", public=True),
     _store.get("ts.range", "/{source}/ts/range", Raw,
         "Readings between startTimestamp and endTimestamp (JSON body or query)", public=True),
-    _store.get("ts.points", "/{source}/ts/points", Raw,
-        "Points as columns {timestamps, data, next}: ?from=&to=&limit=&order=oldest|newest&"
-        "cursor=&fields=a,b&tag.NAME=VALUE; where there are several series, `series` lists their "
-        "tags and `of` tells which point is of which; numbers in binary with "
-        "Accept: application/vnd.databox.columns", public=True, reply_streams=True),
+    _store.get("ts.points", "/{source}/ts/points", api.Points,
+        "Points in order of time, as columns; numbers also in binary, for who accepts "
+        "application/vnd.databox.columns", public=True, reply_streams=True,
+        query=(*_STRETCH, _LIMIT, ("order", "`oldest` (the usual) or `newest` first"),
+               ("cursor", "`next` of the answer before, to go on behind it"), _FIELDS, _TAGS)),
     _store.get("ts.at", "/{source}/ts/at", Raw,
-        "The reading that held at ?t= (the newest up to it), in an array: &tag.NAME=VALUE",
-        public=True),
-    _store.get("ts.length", "/{source}/ts/length", Raw,
-        "How many points there are: ?from=&to=&tag.NAME=VALUE", public=True),
-    _store.get("ts.series", "/{source}/ts/series", Raw,
-        "The tags of each series: ?tag.NAME=VALUE", public=True),
-    _store.get("ts.windows", "/{source}/ts/windows", Raw,
-        "Windows aligned to 1970: ?from=&to=&every=PT1H&of=count,sum,min,max,mean,median,sd,p95&"
-        "field=a,b&by=series&tag.NAME=VALUE", public=True, reply_streams=True),
+        "The reading that held at a moment, the newest up to it, in an array", public=True,
+        query=(("t", "The moment, Unix ms"), _TAGS)),
+    _store.get("ts.length", "/{source}/ts/length", api.Length,
+        "How many points there are", public=True, query=(*_STRETCH, _TAGS)),
+    _store.get("ts.series", "/{source}/ts/series", api.Series,
+        "The tags of each series", public=True, query=(_TAGS,)),
+    _store.get("ts.windows", "/{source}/ts/windows", api.Windows,
+        "What the points come to, in windows aligned to 1970", public=True, reply_streams=True,
+        query=(*_STRETCH, ("every", "The windows' length: `PT15M`, `PT1H`, `P1D`"),
+               ("of", "Some of `count,sum,min,max,mean,median,sd` and percentiles such as `p95`"),
+               ("field", "Members of documents, separated by commas; all that are numbers if none"),
+               ("by", "`series`: each by itself; else all together"), _TAGS)),
     _store.get("ts.tail", "/{source}/ts/tail", Raw,
-        "Follow a source as it is written, by Server-Sent Events or WebSocket: "
-        "?fields=a,b&tag.NAME=VALUE; resumes by Last-Event-ID or ?after="),
-    _store.post("ts.columns", "/{source}/ts/columns", Raw, Raw,
-        "Write many points of one series: {tags, timestamps, data}, or binary columns with "
-        "?tag.NAME=VALUE", max_body=8 * MIB),
-    _store.post("ts.delete", "/{source}/ts/delete", Raw, Raw,
-        "Delete points: {from, to, tags}, or all of the source by {whole: true}"),
+        "Follow a source as it is written, by Server-Sent Events or over a WebSocket",
+        query=(("after", "The `id` of the last event that came, or in Last-Event-ID"),
+               _FIELDS, _TAGS)),
+    _store.post("ts.columns", "/{source}/ts/columns", api.Columns, api.Written,
+        "Write many points of one series, as JSON or, with the tags in the query, binary columns",
+        max_body=8 * MIB, query=(_TAGS,)),
+    _store.post("ts.delete", "/{source}/ts/delete", api.Deletion, api.Deleted,
+        "Delete points of a stretch, or all of a source"),
     _store.post("kv.write", "/{key}/kv", Raw, Raw, "Write a value", max_body=MIB),
     _store.get("kv.read", "/{key}/kv", Raw, "Read a value", public=True),
-    _store.post("kv.delete", "/{key}/kv/delete", NO, Raw, "Delete a value"),
-    _store.get("kv.list", "/kv", Raw,
-        "Keys in order: ?prefix=&after=&limit=; `next` is where to go on", public=True),
-    _store.get("kv.count", "/kv/count", Raw, "How many keys there are: ?prefix=", public=True),
+    _store.post("kv.delete", "/{key}/kv/delete", NO, api.ValueDeleted, "Delete a value"),
+    _store.get("kv.list", "/kv", api.Keys, "Keys in order", public=True,
+        query=(_PREFIX, ("after", "`next` of the answer before, to go on behind it"), _LIMIT)),
+    _store.get("kv.count", "/kv/count", api.KeyCount, "How many keys there are", public=True,
+        query=(_PREFIX,)),
     _store.post("object.write", "/{key}/object", Raw, Raw,
         "Write an object of any kind and size: its content as body, its media type as "
         "Content-Type; gives {digest, size}", public=True, max_body=4 * GIB, body_streams=True),

@@ -13,16 +13,8 @@ from databox.store.door import access
 from databox.store.engine import tags as series
 from databox.store.readings import EARLIEST, LATEST, NOT_JSON
 from databox.store.writes import DeletePoints, DeleteSource, NewColumns, NewDocuments
+from databox.wire import api
 from databox.wire.errors import BadRequest
-
-
-class _Deletion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`whole`: everything of the source; else from `first` to `last`, of all series or one."""
-
-    first: int | None = msgspec.field(default=None, name="from")
-    last: int | None = msgspec.field(default=None, name="to")
-    tags: dict[str, str] | None = None
-    whole: bool = False
 
 
 class ColumnAnswers:
@@ -88,7 +80,7 @@ def _deletion(body: bytes, source: str) -> DeletePoints | DeleteSource:
         BadRequest: the body does not say it, or a bound is no time.
     """
     try:
-        asked_for = msgspec.json.decode(body, type=_Deletion)
+        asked_for = msgspec.json.decode(body, type=api.Deletion)
     except NOT_JSON as error:
         raise _unclear("body", str(error)[:120]) from error
     bounds = (asked_for.first, asked_for.last)
