@@ -107,6 +107,12 @@ def _access(event: Access, names: Names, when: str) -> str:
             return f"{who} asked to be told of new values of {what}{tail}"
         case "subscribe":
             return f"{who} was told of {values} of {what} as they came{tail}"
+        case "delete" if event.client == event.store:
+            return f"your rule let {values} of {what} go; what they came to by the hour stays{when}"
+        case "delete" if event.items:
+            return f"{who} deleted {values} of {what}{when}"
+        case "delete":
+            return f"{who} deleted what there was of {what}{when}"
         case _:
             return f"{who} used {what} {amounts.often(event.count)}{tail}"
 

@@ -211,6 +211,7 @@ class Store:
             self._door,
             self._reader,
             self._executor,
+            name=self._name,
             clock=self.clock,
             origin=origin,
             folder=self._folder / "objects",

@@ -545,6 +545,36 @@ class KnownHead(_Api, frozen=True, kw_only=True):
     records: int = 0
 
 
+class RetentionRequest(_Api, frozen=True, kw_only=True):
+    """Keep single points for `days`, then hourly sums alone; None keeps everything."""
+
+    days: int | None
+
+
+class RetentionRow(_Api, frozen=True, kw_only=True):
+    """The rule of one source; `points`: how many single points it holds."""
+
+    source: str
+    days: int | None
+    points: int
+
+
+class Retentions(_Api, frozen=True, kw_only=True):
+    """The rule of every source of a store."""
+
+    sources: tuple[RetentionRow, ...]
+
+
+class RetentionPreview(_Api, frozen=True, kw_only=True):
+    """What a rule drops: `drops` of `points` single points, those before `before`, Unix ms."""
+
+    source: str
+    days: int | None
+    points: int
+    drops: int
+    before: int | None
+
+
 class ChainReply(_Api, frozen=True, kw_only=True):
     """A store's check of its own record of accesses; `why` and `detail` as in `Discrepancy`."""
 

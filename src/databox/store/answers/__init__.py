@@ -11,6 +11,7 @@ from databox.store.answers.means import Means
 from databox.store.answers.objects import ObjectAnswers
 from databox.store.answers.points import PointAnswers
 from databox.store.answers.readings import ReadingAnswers
+from databox.store.answers.retention import RetentionAnswers
 from databox.store.answers.tail import TailAnswers
 from databox.store.answers.values import ValueAnswers
 from databox.store.answers.windows import WindowAnswers
@@ -31,7 +32,7 @@ OF_2017 = frozenset(
 class Answers:
     """Everything that is answered under a token; see `Means` for what it is made with.
 
-    `folder`: where large objects are.
+    `name`: the store's own; `folder`: where large objects are.
     """
 
     def __init__(  # noqa: PLR0913 - what answers are made with
@@ -40,6 +41,7 @@ class Answers:
         reader: Reader,
         executor: Executor,
         *,
+        name: str,
         clock: Clock,
         origin: str,
         folder: Path,
@@ -57,6 +59,7 @@ class Answers:
         self._windows = WindowAnswers(self.means)
         self._columns = ColumnAnswers(self.means, self.events)
         self._tail = TailAnswers(self.means)
+        self._retention = RetentionAnswers(self.means, name)
 
     def handlers(self) -> dict[str, Handler]:
         """Who answers which line of the table of endpoints."""
@@ -92,6 +95,9 @@ class Answers:
             "objects.read": self._objects.read,
             "objects.delete": self._objects.delete,
             "objects.list": self._objects.listed_of,
+            "store.retention": self._retention.rules,
+            "store.retention-preview": self._retention.preview,
+            "store.retain": self._retention.rule,
         }
 
     async def turn(self, before: int, now: int) -> None:
@@ -99,6 +105,7 @@ class Answers:
         self.means.end_expired(now)
         await self.events.send_windows(before)
         await self._tail.send_windows()
+        await self._retention.turn(now)
 
     def at_once(self) -> dict[str, AtOnce]:
         """What is tried first, for lines that are asked for very often."""
