@@ -49,6 +49,13 @@ def test_a_source_answers_an_ask() -> None:
     )
 
 
+def test_members_are_named_with_commas_between() -> None:
+    found = choosing.source_choice(
+        "LOAD=a-store/b", screen(), exact="10km", since=None, end=None, fields="lat,lon"
+    )
+    assert (found.exact, found.fields) == ("10 km", ("lat", "lon"))
+
+
 def test_how_exact_is_the_finest_asked_when_unsaid() -> None:
     found = choosing.source_choice("LOAD=a-store/b", screen(), exact=None, since=None, end=None)
     assert found.exact == "raw"

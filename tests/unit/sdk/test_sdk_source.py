@@ -167,6 +167,16 @@ def test_windows_of_fields_are_their_means() -> None:
     assert readings(body, windows=True) == [Reading(0, {"a": 1.5, "count": 3}, weight=60)]
 
 
+@pytest.mark.parametrize("exact", ["P1D", "PT15M", "1 km"])
+def test_span_is_read_once_however_long_the_windows_are(
+    fake: Any, peers: Peers, exact: str
+) -> None:
+    list(reader(peers, exact).between(HOUR // 2, 60 * HOUR))
+    starts, ends = zip(*fake.asked, strict=True)
+    assert starts == (HOUR // 2, *(end + 1 for end in ends[:-1]))
+    assert ends[-1] == 60 * HOUR
+
+
 def test_span_is_cut_between_windows_only(fake: Any, peers: Peers) -> None:
     list(reader(peers, "PT1H").between(HOUR // 2, 50 * HOUR))
     assert all((end + 1) % HOUR == 0 for _, end in fake.asked[:-1])

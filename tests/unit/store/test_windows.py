@@ -14,7 +14,7 @@ from databox.store import windows
 from databox.store.asked import Stretch
 from databox.store.engine.windows import Window, summarize
 from databox.store.file import NewReading, Reader, StoreFile
-from databox.store.queries import closed_windows, latest_window
+from databox.store.queries import LOOK_BACK, closed_windows, latest_window
 from databox.store.readings import EARLIEST, LATEST
 from databox.store.windows import (
     ENOUGH,
@@ -172,6 +172,27 @@ def test_latest_passes_over_windows_with_too_few(tmp_path: Path) -> None:
     file.commit({}, [*full, *few], 0)
     found = latest_window(file.reader(), "load", ALL, length=MINUTE, now=10 * MINUTE)
     assert [json.loads(each)["timestamp"] for each in found.records] == [0]
+
+
+@pytest.mark.parametrize("sparse", [0, 1, 63, 64, 65, 500])
+def test_latest_does_not_tell_how_many_windows_have_too_few(tmp_path: Path, sparse: int) -> None:
+    file = StoreFile(tmp_path / "store.db", bytes(32))
+    full = [NewReading("load", t, b"1") for t in range(5)]
+    few = [NewReading("load", MINUTE * number, b"2") for number in range(1, sparse + 1)]
+    file.commit({}, [*full, *few], 0)
+    found = latest_window(file.reader(), "load", ALL, length=MINUTE, now=1000 * MINUTE)
+    assert [json.loads(each)["timestamp"] for each in found.records] == [0]
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_how_far_latest_looks_back_hangs_on_the_clock_alone(tmp_path: Path, empty: int) -> None:
+    file = StoreFile(tmp_path / "store.db", bytes(32))
+    late = [NewReading("load", MINUTE * LOOK_BACK, b"2")] if empty else []
+    file.commit({}, [*(NewReading("load", t, b"1") for t in range(5)), *late], 0)
+    for later, seen in ((0, 1), (1, 0)):
+        now = (LOOK_BACK + later) * MINUTE + GRACE
+        found = latest_window(file.reader(), "load", ALL, length=MINUTE, now=now)
+        assert len(found.records) == seen
 
 
 @given(st.integers(-(10**13), 10**13), st.sampled_from([MINUTE, 60 * MINUTE]))
