@@ -84,6 +84,13 @@ class Door:
         """An answer made in the same breath as its token was checked, until it is recorded."""
         return Held(answer, self._writer.record(record), unavailable)
 
+    def hold_write(
+        self, write: Write, record: bytes, answer: Callable[[Outcome], Response]
+    ) -> Held:
+        """A write in the same breath as its token was checked; `answer` is made of its outcome."""
+        submission, recorded = self._writer.submit(write, (record,))
+        return Held(lambda: answer(submission.outcome()), recorded, unavailable)
+
     async def write(self, verified: Verified, write: Write, *records: bytes) -> Outcome:
         """Write, and record accesses beside it; only when this returns may the answer leave.
 

@@ -53,13 +53,28 @@ _TURNS = 16
 """Turns of the loop that a group waits at most for others to join it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
-    """A write with the accesses to record beside it, and the future of who waits for it."""
+    """A write with the accesses to record beside it.
+
+    `result`: what came of it, once its group is committed; `done`: the future of who waits for it
+    alone.
+    """
 
     records: Sequence[bytes]
     write: Write
-    done: asyncio.Future[Outcome]
+    done: asyncio.Future[Outcome] | None = None
+    result: Result = None
+
+    def outcome(self) -> Outcome:
+        """What came of it.
+
+        Raises:
+            Unavailable: nothing was written or recorded; the code says why.
+        """
+        if isinstance(self.result, DataboxError):
+            raise self.result
+        return self.result
 
 
 @dataclass(slots=True)
@@ -134,12 +149,25 @@ class Writer:
         Raises (in the future):
             Unavailable: nothing was written or recorded; the code says why.
         """
-        submission = Submission(records, write, self._loop.create_future())
+        done = self._loop.create_future()
+        self._add(Submission(records, write, done))
+        return done
+
+    def submit(self, write: Write, records: Sequence[bytes] = ()) -> tuple[Submission, Shared]:
+        """The same with a future that the whole group shares; then the submission has its result.
+
+        Raises (in the future):
+            Unavailable: nothing of the group was recorded; the code says why.
+        """
+        submission = Submission(records, write)
+        self._add(submission)
+        return submission, self._gathering.recorded
+
+    def _add(self, submission: Submission) -> None:
         self._gathering.writes.append(submission)
-        if not _is_light(write):
+        if not _is_light(submission.write):
             self._gathering.heavy = True
         self._wake()
-        return submission.done
 
     async def close(self) -> None:
         """Commit what was submitted, then end the thread."""
@@ -205,10 +233,13 @@ class Writer:
             return self._committer.maintain()
 
     def _finish(self, group: Group, committed: Committed) -> None:
+        for submission, result in zip(group.writes, committed.writes, strict=True):
+            submission.result = result
         # Reads first: what was read before a grant ended leaves before the ending is confirmed.
         _settle(group.recorded, committed.recorded)
-        for submission, result in zip(group.writes, committed.writes, strict=True):
-            _settle(submission.done, result)
+        for submission in group.writes:
+            if submission.done is not None:
+                _settle(submission.done, submission.result)
         self._busy = False
         if self._gathering.size:
             self._wake()

@@ -110,3 +110,28 @@ def test_an_error_nobody_foresaw_is_answered(box, run):
         client.close()
 
     run(story())
+
+
+def test_a_held_answer_may_be_made_of_what_came_of_the_wait(box, run):
+    def late() -> Response:
+        if outcomes[0] == "full":
+            raise Unavailable("the disk is full", code="disk-full")
+        return Response(200, outcomes[0].encode())
+
+    async def story():
+        routes = Router()
+        until = [Shared(loop=asyncio.get_running_loop()) for _ in range(2)]
+        routes.add("GET", "/", lambda _: Held(late, until[0], sorry))
+        box.serve(routes)
+        client = box.client()
+        for outcome in ("good", "full"):
+            asking = asyncio.create_task(client.request("GET", "/"))
+            await asyncio.sleep(0.01)
+            outcomes[0] = outcome
+            until.pop(0).set_result(None)
+            answers.append((await asking).body)
+        client.close()
+
+    outcomes, answers = [""], []
+    run(story())
+    assert answers == [b"good", b"disk-full"]

@@ -149,17 +149,17 @@ class Shared(asyncio.Future[None]):
 
 
 class Held:
-    """An answer that is ready, and may be sent once `until` is done: waited for without a task.
+    """An answer that may be sent once `until` is done: waited for without a task.
 
-    `failed` makes the answer instead when `until` ends with an error of ours. Many may share one
-    `until`.
+    `answer`: what is ready, or makes it then. `failed` makes the answer instead when either ends
+    with an error of ours. Many may share one `until`.
     """
 
     __slots__ = ("_answer", "_failed", "until")
 
     def __init__(
         self,
-        answer: Response,
+        answer: Response | Callable[[], Response],
         until: Shared,
         failed: Callable[[DataboxError], Response],
     ) -> None:
@@ -175,9 +175,9 @@ class Held:
         """
         try:
             self.until.result()
+            return self._answer if isinstance(self._answer, Response) else self._answer()
         except DataboxError as error:
             return self._failed(error)
-        return self._answer
 
     def __await__(self) -> Generator[Any, None, Response]:
         if not self.until.done():

@@ -109,4 +109,7 @@ class Answers:
 
     def at_once(self) -> dict[str, AtOnce]:
         """What is tried first, for lines that are asked for very often."""
-        return {"ts.latest": self._readings.latest_at_once}
+        return {
+            "ts.latest": self._readings.latest_at_once,
+            "ts.write": self._readings.write_at_once,
+        }

@@ -139,6 +139,13 @@ class EventAnswers:
         self._means.subscriptions.unsubscribe(topic, verified)
         return Response(200, b"", "")
 
+    def is_heard(self, source: str) -> bool:
+        """Whether somebody hears of what is written to a source, now or perhaps later."""
+        means = self._means
+        if means.feed.follows(source) or means.tails.of(source):
+            return True
+        return bool(means.subscriptions.to(Topic(source, "ts")))
+
     def subscribed(self, name: str, kind: str) -> list[Subscription]:
         """Who is sent what is written to a source or key at this moment, as it is."""
         topic = Topic(name, "kv" if kind == "kv" else "ts")

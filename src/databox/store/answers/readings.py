@@ -1,6 +1,7 @@
 """Readings as the interface of 2017 has them: write, latest, since, range."""
 
 from collections.abc import Callable
+from functools import partial
 
 from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Held, Request, Response
@@ -9,12 +10,14 @@ from databox.store.answers.events import EventAnswers
 from databox.store.answers.means import Means
 from databox.store.answers.sending import Sender, windows_read
 from databox.store.asked import Stretch
-from databox.store.audit import READ
+from databox.store.audit import READ, WRITE
 from databox.store.door import access
 from databox.store.feed import Batch
+from databox.store.file import Outcome
 from databox.store.latest import prepare
 from databox.store.readings import LATEST, Reading, parse_reading, record
 from databox.store.writes import NewReading
+from databox.wire.errors import DataboxError
 
 FindWindows = Callable[..., queries.Windows]
 
@@ -32,10 +35,28 @@ class ReadingAnswers:
         asked.refuse_bounded(verified.caveats)
         t, data = parse_reading(request.body, self._means.clock.now())
         batch = Batch("", 1, len(data), t, t, lambda: [(t, data)])
-        reading = await self._events.write(verified, NewReading(source, t, data), batch)
-        assert isinstance(reading, Reading)
-        self._means.latest.written(source, reading)
-        return Response(200, record(source, reading))
+        outcome = await self._events.write(verified, NewReading(source, t, data), batch)
+        return self._written(source, outcome)
+
+    def write_at_once(self, request: Request, verified: Verified) -> Held | None:
+        """A reading that nobody waits for but who wrote it. What is to be refused is not for us."""
+        try:
+            source = asked.name(request, "source", verified.caveats)
+            asked.refuse_bounded(verified.caveats)
+            t, data = parse_reading(request.body, self._means.clock.now())
+        except DataboxError:
+            return None
+        if self._events.is_heard(source):
+            return None
+        record = access(verified, WRITE, source, items=1, size=len(data), earliest=t, latest=t)
+        return self._means.door.hold_write(
+            NewReading(source, t, data), record, partial(self._written, source)
+        )
+
+    def _written(self, source: str, outcome: Outcome) -> Response:
+        assert isinstance(outcome, Reading)
+        self._means.latest.written(source, outcome)
+        return Response(200, record(source, outcome))
 
     def latest_at_once(self, request: Request, verified: Verified) -> Held | None:
         """The newest reading, if this token's holder has been given it before."""
