@@ -61,6 +61,8 @@ class TailAnswers:
         source = asked.name(request, "source", verified.caveats)
         asked.refuse_rated(verified.caveats)
         after, tail = self._question(request, verified, source)
+        # Before the record: what was written earlier is durable with it, what comes later is kept.
+        self._means.feed.follow(source)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, source))
         if request.wants_websocket:
             return Upgrade(lambda socket: self._over_websocket(socket, tail, after))
@@ -98,7 +100,6 @@ class TailAnswers:
         if not means.door.holds(tail.verified):
             tail.end(STOPPED)
             return
-        means.feed.follow(tail.source)
         until = means.feed.number
         means.tails.add(tail)
         try:
@@ -121,8 +122,8 @@ class TailAnswers:
             return
         mark = self._marks.read(after)
         missed = None
+        await self._means.feed.settled(until)
         if mark.number is not None:
-            await self._means.feed.settled(until)
             missed = self._means.feed.missed(tail.source, mark.number, until)
         if mark.number is not None and missed is not None:
             for written in missed:
