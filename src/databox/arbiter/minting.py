@@ -2,17 +2,17 @@
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
 from secrets import token_bytes
 
 from databox.arbiter import policy
+from databox.arbiter.passes import Passes
 from databox.arbiter.policy import Ask
 from databox.arbiter.state import State
 from databox.kit.clock import Clock
 from databox.kit.guard import USER_GRANT
 from databox.wire import api, tokens
 from databox.wire.errors import NotFound, Unavailable
-from databox.wire.ledger import Event, TokenMinted
+from databox.wire.ledger import TokenMinted
 
 GATEWAY = "gateway"
 MAX_A_MINUTE = 600
@@ -24,16 +24,14 @@ class Mint:
 
     Args:
         state: What is remembered.
-        record: Writes a ledger entry.
+        passes: Writes down that a token was minted.
         clock: A time that never goes back.
         location: What tokens name as their origin; clients do not look at it.
     """
 
-    def __init__(
-        self, state: State, record: Callable[[Event], object], clock: Clock, *, location: str
-    ) -> None:
+    def __init__(self, state: State, passes: Passes, clock: Clock, *, location: str) -> None:
         self._state = state
-        self._record = record
+        self._passes = passes
         self._clock = clock
         self._location = location
         self._minute = 0
@@ -81,7 +79,7 @@ class Mint:
     def _token(self, client: str, grant: str, ask: Ask, caveats: tuple[str, ...]) -> str:
         # 24 bytes make 32 characters of standard base64 without padding or a colon.
         nonce = b64encode(token_bytes(24)).decode()
-        self._record(
+        self._passes.note(
             TokenMinted(
                 grant=grant, client=client, target=ask.target, method=ask.method, path=ask.path
             )

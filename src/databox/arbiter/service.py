@@ -10,6 +10,7 @@ from databox.arbiter.accounts import Accounts
 from databox.arbiter.changes import Changes, Record
 from databox.arbiter.launch import Launch, Setting
 from databox.arbiter.minting import Mint
+from databox.arbiter.passes import Passes
 from databox.arbiter.passphrase import Passphrases
 from databox.arbiter.state import State
 from databox.kit import log
@@ -57,7 +58,8 @@ class Arbiter:
         setting = setting or Setting()
         self._refusals = Refusals(clock, record)
         self._changes = Changes(state, record, clock)
-        mint = Mint(state, record, clock, location=location)
+        self._passes = Passes(clock, record)
+        mint = Mint(state, self._passes, clock, location=location)
         self.router: Router = _Watched(self._refusals)
         launch = Launch(
             state=state,
@@ -79,11 +81,12 @@ class Arbiter:
         Components(state, self._changes, clock).serve(table)
 
     def tend(self) -> None:
-        """End grants and forget sessions whose time is over, and write counted refusals."""
+        """End grants and forget sessions whose time is over, and write what was counted."""
         self._changes.end_expired()
         with self._state.transaction():
             self._state.people.forget_expired(self._clock.now())
             self._refusals.flush()
+            self._passes.flush()
 
     async def tend_always(self) -> None:
         """Tend until cancelled; a full disk only delays it."""
@@ -98,6 +101,7 @@ class Arbiter:
         """Write what was only counted, before the process ends."""
         with self._state.transaction():
             self._refusals.finish()
+            self._passes.finish()
 
 
 class Components:
