@@ -223,9 +223,7 @@ class Store:
             send=send,
             labels=self._answers.means.listing.labels,
         )
-        self._witness = Witness(
-            self._name, read=self._answers.means.read, send=send, ask=ask
-        )
+        self._witness = Witness(self._name, read=self._answers.means.read, send=send, ask=ask)
         if found := compare(self._name, self._reader, known):
             self._witness.found = found
             self._door.closed = self._witness.why_closed()
