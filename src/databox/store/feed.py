@@ -27,6 +27,8 @@ MOST_EVENTS = 1_000
 """Points of one write that are sent one by one; of more, only how many there were."""
 KEPT_EVENTS = 4_096
 KEPT_BYTES = 2 * 1024 * 1024
+MOST_FOLLOWED = 1_024
+"""Sources that are kept: whoever may follow any name may make names up."""
 
 Point = tuple[int, bytes]
 """Time, Unix ms, and data, JSON."""
@@ -204,6 +206,10 @@ class Feed:
     def follow(self, source: str) -> None:
         """From now on keep what is written to this source."""
         self._began.setdefault(source, self._number)
+        if len(self._began) > MOST_FOLLOWED:
+            longest = next(iter(self._began))
+            del self._began[longest]
+            self._newest.pop(longest, None)
 
     def forget(self, source: str) -> None:
         """Points of this source were deleted: nothing of it is told of the past any more."""

@@ -109,6 +109,16 @@ def test_bytes_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missed(kept, 2) == [3]
 
 
+def test_as_many_sources_are_kept_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "MOST_FOLLOWED", 2)
+    kept = Feed()
+    for source in ("one", "two", "three"):
+        kept.follow(source)
+        kept.settle(kept.submit(source, batch(1), []), 1)
+    assert missed(kept, 0, "one") is None
+    assert missed(kept, 2, "three") == [3]
+
+
 def test_who_wants_none_of_it_hears_nothing() -> None:
     kept, receiver = Feed(), Receiver()
     kept.settle(kept.submit("load", batch(-2, -1), [receiver]), 1)
