@@ -24,7 +24,7 @@ from databox.manager.sources import SourceBook
 from databox.manager.state import Installed, State
 from databox.manager.stops import Permission, Stops, covers, without
 from databox.wire import api, control, ledger
-from databox.wire.errors import BadRequest, Conflict
+from databox.wire.errors import BadRequest, Conflict, NotFound
 from databox.wire.manifest import Manifest, Package
 from databox.wire.names import ComponentName, store_of
 from databox.wire.sla import Sla
@@ -159,6 +159,27 @@ class Installer:
             if keep and installed.manifest.databox_type == "driver":
                 self._state.keep(installed)
             await self._remove(installed, keep=keep)
+
+    async def forget(self, name: str) -> None:
+        """Destroy the key of what a removed driver left, then the rest of it.
+
+        Raises:
+            NotFound: no removed driver of this name left anything.
+        """
+        async with self._in_turn():
+            if self._state.find(name) is not None or self._state.kept(name) is None:
+                raise NotFound(
+                    "no removed source of this name left its values here",
+                    field="name",
+                    found=name[:80],
+                    remedy="Remove what is installed with its values instead",
+                )
+            store = store_of(ComponentName(name))
+            await self._peers.record(ledger.Uninstalled(component=name, kept=False))
+            await self._end([g for g in await self._peers.grants() if g.target == store])
+            # After a start the box has not looked at what nobody installed needs.
+            await self._box.ask(control.EnsureStore(id=0, store=store))
+            await self._forget_store(name, store)
 
     async def restart(self, name: str) -> None:
         """Start a component anew with its present choices.
@@ -326,12 +347,15 @@ class Installer:
         await self._box.ask(control.DropPair(id=0, caller=name, callee="arbiter"))
         await self._peers.forget(name)
         if installed.manifest.databox_type == "driver" and not keep:
-            for caller in ("manager", "gateway"):
-                await self._box.ask(control.DropPair(id=0, caller=caller, callee=store))
-            await self._box.ask(control.ForgetStore(id=0, store=store))
-            self._sources.drop(store)
-            self._state.forget_kept(name)
+            await self._forget_store(name, store)
         self._state.remove(name)
+
+    async def _forget_store(self, name: str, store: str) -> None:
+        for caller in ("manager", "gateway"):
+            await self._box.ask(control.DropPair(id=0, caller=caller, callee=store))
+        await self._box.ask(control.ForgetStore(id=0, store=store))
+        self._sources.drop(store)
+        self._state.forget_kept(name)
 
 
 def _runnable(manifest: Manifest) -> None:

@@ -26,6 +26,7 @@ from databox.manager.state import Installed, State
 from databox.wire import api, control
 from databox.wire.errors import Unavailable
 from databox.wire.manifest import Manifest, Package
+from databox.wire.names import ComponentName, store_of
 
 log = logging.getLogger("databox.manager")
 
@@ -117,6 +118,8 @@ class Service:
             ("uninstall", self.uninstall),
             ("log", self.tail),
             ("sources", self.sources),
+            ("left", self.left),
+            ("forget", self.forget),
             ("stop-access", self.stop_access),
             ("parts", self.parts),
         ):
@@ -212,6 +215,16 @@ class Service:
     async def sources(self, call: Call) -> api.Sources:
         """Every data source."""
         return api.Sources(sources=await self._sources.rows())
+
+    async def left(self, _: Call) -> api.LeftSources:
+        """What removed drivers left; what one that is installed again goes on with is not that."""
+        names = [name for name in self._state.all_kept() if self._state.find(name) is None]
+        left = [api.LeftSource(name=each, store=store_of(ComponentName(each))) for each in names]
+        return api.LeftSources(sources=tuple(left))
+
+    async def forget(self, call: Call) -> None:
+        """Destroy what a removed driver left."""
+        await self._installer.forget(call.args["name"])
 
     async def stop_access(self, call: Call) -> api.StopAccessReply:
         """End grants at once."""

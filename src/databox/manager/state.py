@@ -136,6 +136,10 @@ class State:
         found = rows(self._connection, "SELECT uploaded FROM kept WHERE name = ?", (name,))
         return bool(found[0][0]) if found else None
 
+    def all_kept(self) -> list[str]:
+        """The names under which something is left."""
+        return [row[0] for row in rows(self._connection, "SELECT name FROM kept ORDER BY name")]
+
     def forget_kept(self, name: str) -> None:
         """Nothing is left under this name."""
         self._change("DELETE FROM kept WHERE name = ?", name)

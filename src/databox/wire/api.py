@@ -279,6 +279,19 @@ class Sources(_Api, frozen=True, kw_only=True):
     sources: tuple[SourceRow, ...]
 
 
+class LeftSource(_Api, frozen=True, kw_only=True):
+    """What a removed driver left. `name`: of the driver; `store`: where it lies."""
+
+    name: str
+    store: str
+
+
+class LeftSources(_Api, frozen=True, kw_only=True):
+    """Everything that removed drivers left."""
+
+    sources: tuple[LeftSource, ...]
+
+
 class AskRow(_Api, frozen=True, kw_only=True):
     """One ask of the consent screen: candidates to pick, and drivers that would provide one.
 
