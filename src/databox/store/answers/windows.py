@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -26,6 +27,9 @@ from databox.wire.caveats import Caveats
 from databox.wire.tokens import BadToken
 
 encode = msgspec.json.Encoder().encode
+
+_TOGETHER = 256
+"""Windows that are encoded at once: one by one they cost half as much again."""
 
 _TELL: dict[str, Callable[[Window], float]] = {
     "count": lambda window: window.n,
@@ -79,11 +83,13 @@ def _parts(
 ) -> Iterator[Part]:
     opening = b'{"every":%d,"windows":[' % question.every
     for tags, found in _series(reader, source, question, caveats, now):
-        for window in found:
-            row = opening + _row(window, question, tags)
+        while together := list(islice(found, _TOGETHER)):
+            told = [_told(window, question, tags) for window in together]
+            # A row a window, without the brackets around them.
+            rows = opening + encode(told)[1:-1]
             opening = b","
-            end = window.start + question.every - 1
-            yield Part(row, 1, len(row), window.start, end)
+            end = together[-1].start + question.every - 1
+            yield Part(rows, len(together), len(rows), together[0].start, end)
     yield Part((opening if opening != b"," else b"") + b"]}")
 
 
@@ -134,7 +140,7 @@ def _of_fields(found: Iterator[Window], fields: tuple[str, ...] | None) -> Itera
     return (each for each in found if fields is None or each.field in fields)
 
 
-def _row(window: Window, question: questions.Windows, tags: str | None) -> bytes:
+def _told(window: Window, question: questions.Windows, tags: str | None) -> dict[str, object]:
     ranks = iter(window.percentiles)
     told: dict[str, object] = {"start": window.start, "field": window.field}
     if tags is not None:
@@ -143,4 +149,4 @@ def _row(window: Window, question: questions.Windows, tags: str | None) -> bytes
         told[name] = _TELL[name](window) if name in _TELL else next(ranks)
     if window.approximate:
         told["approximate"] = True
-    return encode(told)
+    return told
