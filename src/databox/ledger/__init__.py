@@ -1,4 +1,4 @@
-"""The ledger: everything that happened to the owner's data, append-only, chained and signed.
+"""The ledger: everything that happened to the owner's data, append-only, under one signed root.
 
 Parts write to it over their pair, each only the kinds that are its own (`permitted.py`); the
 owner reads it as sentences (`sentences.py`) and can take it away and have it checked without the
