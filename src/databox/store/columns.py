@@ -9,7 +9,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -41,7 +41,8 @@ class _Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Documents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamps: list[_Time]
-    data: list[msgspec.Raw]
+    # Read to the last letter: what is no text, or no number, would fail in every answer.
+    data: list[Any]
     tags: dict[str, str] = {}
 
 
@@ -61,7 +62,7 @@ def read_json(body: bytes, source: str) -> NewColumns | NewDocuments:
         return NewColumns(source, series.canonical(found.tags), *packed)
     written = _documents(body)
     _check_length(len(written.timestamps), len(written.data))
-    points = list(zip(written.timestamps, map(bytes, written.data), strict=True))
+    points = list(zip(written.timestamps, map(encode, written.data), strict=True))
     return NewDocuments(source, series.canonical(written.tags), points)
 
 

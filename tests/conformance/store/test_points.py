@@ -64,6 +64,18 @@ def test_columns_come_back_in_order_of_time(play: Play) -> None:
     play(story)
 
 
+def test_documents_are_kept_in_their_shortest_form(play: Play) -> None:
+    """An event is one line, whatever a driver sends."""
+
+    async def story(store: Running) -> None:
+        body = b'{"timestamps": [1], "data": [{ "a":\n [1.0,  2] }]}'
+        assert answer(await store.ask("POST", "/load/ts/columns", raw=body, caller=DRIVER))
+        response = await store.ask("GET", "/load/ts/points")
+        assert b'"data":[{"a":[1.0,2]}]' in response.body
+
+    play(story)
+
+
 def test_there_may_be_no_points(play: Play) -> None:
     async def story(store: Running) -> None:
         assert await points(store) == {"timestamps": [], "data": [], "next": None}
@@ -241,6 +253,11 @@ def test_documents_do_not_fit_into_binary_columns(play: Play) -> None:
         (b'{"timestamps":[1],"data":[1],"tags":{"Room":"x"}}', "tags", "tags"),
         (b'{"timestamps":[1],"data":[1],"tags":{"room":1}}', "columns", "body"),
         (b'{"timestamps":[1],"data":[NaN]}', "columns", "body"),
+        (b'{"timestamps":[1],"data":[1e400]}', "columns", "body"),
+        (b'{"timestamps":[1],"data":[{"a":1e400}]}', "columns", "body"),
+        (b'{"timestamps":[1],"data":["\xff"]}', "columns", "body"),
+        (b'{"timestamps":[1],"data":["\\ud800"]}', "columns", "body"),
+        (b'{"timestamps":[1],"data":[' + b"[" * 5000 + b"]" * 5000 + b"]}", "columns", "body"),
         (b'{"timestamps":[1],"data":[1', "columns", "body"),
     ],
 )
