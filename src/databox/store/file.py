@@ -199,7 +199,9 @@ class StoreFile:
         """After a group, which is durable whatever happens here."""
         self._to_clear = self._to_clear or any(isinstance(each, _REMOVALS) for each in writes)
         try:
-            while self._points.hot.is_over:
+            if self._points.hot.is_over:
+                self.maintain()
+            while self._points.hot.is_far_over:
                 self.maintain()
             self._clear()
         except Unavailable as error:

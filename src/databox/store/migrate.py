@@ -24,7 +24,7 @@ from databox.kit import log as lines
 from databox.kit.database import explained, open_again, open_database, rows, transaction
 from databox.store.engine import schema
 from databox.store.engine.blocks import Blocks
-from databox.store.engine.points import number_of, render
+from databox.store.engine.points import content_of, render
 from databox.store.reader import Reader
 from databox.store.readings import EARLIEST, LATEST
 from databox.wire.errors import Unavailable
@@ -170,7 +170,7 @@ def _move(connection: apsw.Connection, source: int, name: str) -> None:
     connection.execute("INSERT INTO series (id, source, tags) VALUES (?, ?, '')", (source, name))
     blocks = Blocks(connection)
     for page in _pages(_points(connection, source)):
-        batch = batch_of([t for t, _ in page], [_content(data) for _, data in page])
+        batch = batch_of([t for t, _ in page], [content_of(data) for _, data in page])
         blocks.write(source, batch)
         blocks.note_newest(source, batch)
 
@@ -210,11 +210,6 @@ def _pages(points: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byte
         yield page
 
 
-def _content(data: bytes) -> int | float | bytes:
-    number = number_of(data)
-    return data if number is None else number
-
-
 def _compare(copy: Path, path: Path, key: bytes) -> None:
     """Look for everything that the copy has.
 
@@ -244,8 +239,8 @@ def _head(connection: apsw.Connection) -> list[tuple[Any, ...]]:
 
 
 def _text(data: bytes) -> bytes:
-    number = number_of(data)
-    return data if number is None else render(number)
+    content = content_of(data)
+    return content if isinstance(content, bytes) else render(content)
 
 
 def _different(path: Path, where: str) -> Unavailable:

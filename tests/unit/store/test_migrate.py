@@ -101,7 +101,8 @@ def test_what_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_point_that_is_lost_on_the_way_is_found(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "_content", lambda data: data if data != b"77" else b"78")
+    real = migrate._pages
+    monkeypatch.setattr(migrate, "_pages", lambda each: real(p for p in each if p[1] != b"77"))
     with pytest.raises(Unavailable) as error:
         StoreFile(path, KEY)
     assert error.value.code == "migration-failed"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from databox.store.engine.arrays import Flags, Floats, Ints, np
-from databox.store.engine.journal import Content
-from databox.store.engine.points import Number, number_of, render
+from databox.store.engine.points import Content, Number, number_of, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,18 @@ class Batch:
         """The points from `first` to `last`, both inclusive."""
         start = int(np.searchsorted(self.times, first, "left"))
         return self.part(start, int(np.searchsorted(self.times, last, "right")))
+
+    def alone(self) -> "Batch":
+        """The same, without keeping a larger batch in memory that this is a part of."""
+        if self.times.base is None or len(self.times.base) == len(self):
+            return self
+        values, whole = self.values, self.whole
+        return Batch(
+            self.times.copy(),
+            None if values is None else values.copy(),
+            None if whole is None else whole.copy(),
+            self.documents,
+        )
 
     def content(self, place: int) -> Content:
         """What one point holds."""

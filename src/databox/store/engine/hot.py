@@ -9,8 +9,8 @@ import apsw
 
 from databox.kit.database import rows
 from databox.store.engine import journal
-from databox.store.engine.journal import Content, Entry, Tail
-from databox.store.engine.points import render
+from databox.store.engine.journal import Entry, Tail
+from databox.store.engine.points import Content, render
 
 MOST_POINTS: Final = 16_384
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -50,13 +50,13 @@ class Hot:
 
     @property
     def is_over(self) -> bool:
-        """Whether it must be sealed now."""
+        """Whether each group must seal some of it."""
         return bool(self.points > MOST_POINTS or self.size > MOST_BYTES)
 
     @property
     def is_far_over(self) -> bool:
         """Whether nothing may be added before it is sealed."""
-        return bool(self.points > 4 * MOST_POINTS or self.size > 4 * MOST_BYTES)
+        return bool(self.points > 2 * MOST_POINTS or self.size > 2 * MOST_BYTES)
 
     def begin(self, group: int) -> None:
         """A group begins. `group`: its number, greater than any before."""

@@ -8,6 +8,7 @@ import apsw
 from databox.kit.database import rows
 from databox.store.engine.blocks import Blocks
 from databox.store.engine.hot import Hot
+from databox.store.engine.points import content_of
 from databox.store.engine.removal import Removal
 from databox.store.engine.seal import Seal, take_out
 from databox.store.readings import EARLIEST, LATEST, Reading
@@ -135,7 +136,7 @@ class Ingest:
 
             last = dict(write.points)
             times = sorted(last)
-            if self._write_straight(series, batch_of(times, [last[t] for t in times])):
+            if self._write_straight(series, batch_of(times, [content_of(last[t]) for t in times])):
                 return len(write.points)
         for t, data in write.points:
             self.hot.add((series, t, data), 1)

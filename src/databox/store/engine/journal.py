@@ -14,11 +14,9 @@ import apsw
 import msgspec
 
 from databox.kit.database import rows
-from databox.store.engine.points import Number, number_of
+from databox.store.engine.points import Content, Number, content_of
 
 Entry = tuple[int, int, bytes] | tuple[int, bytes, bytes, bytes]
-Content = Number | bytes
-"""A number, or the JSON of a document."""
 
 encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
@@ -34,8 +32,7 @@ def decode(blob: bytes) -> Iterator[tuple[int, int, Content]]:
     for entry in _decode(blob):
         if len(entry) == 3:
             series, t, data = entry
-            number = number_of(data)
-            yield series, t, data if number is None else number
+            yield series, t, content_of(data)
         else:
             series, times, values, whole = entry
             for t, content in zip(*columns(times, values, whole), strict=True):

@@ -22,6 +22,8 @@ HOUR = 3_600_000
 """Milliseconds."""
 
 Number = int | float
+Content = Number | bytes
+"""A number, or the JSON of a document."""
 
 
 class Column(Protocol):
@@ -127,6 +129,12 @@ def number_of(data: bytes) -> Number | None:
     if isinstance(number, int):
         return number if abs(number) <= WHOLE else None
     return number if math.isfinite(number) else None
+
+
+def content_of(data: bytes) -> Content:
+    """What a point's JSON is: a number, or itself."""
+    number = number_of(data)
+    return data if number is None else number
 
 
 def pack_columns(times: Sequence[int], data: Sequence[Number]) -> tuple[bytes, bytes, bytes] | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 GATHER_POINTS: Final = 65_536
 GATHER_BYTES: Final = 1024 * 1024
 """What is gathered at once, about."""
+_POINTS: Final = 256
+_BYTES: Final = 4096
+"""The same of each series, where there are very many: a block would be unpacked too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,32 @@ class Runs:
             last = min(horizons)
         else:
             first = max(horizons)
+        if len(numbers) > 1:
+            blocks = [meta for each, _ in chosen.values() for meta in each]
+            first, last = self._bounded(first, last, blocks, len(numbers))
         metas = {
             number: [meta for meta in blocks if meta.last >= first and meta.first <= last]
             for number, (blocks, _) in chosen.items()
         }
         return _Plan(first, last, metas)
+
+    def _bounded(
+        self, first: int, last: int, blocks: Sequence[Meta], series: int
+    ) -> tuple[int, int]:
+        """A shorter stretch, if blocks of many series would be too much at once."""
+        points, size = max(GATHER_POINTS, _POINTS * series), max(GATHER_BYTES, _BYTES * series)
+        inside = [meta for meta in blocks if meta.last >= first and meta.first <= last]
+        if not inside:
+            return first, last
+        # What lies before or behind all blocks need not be cut.
+        if self._forwards:
+            low, high = max(first, min(meta.first for meta in inside)), last
+        else:
+            low, high = first, min(last, max(meta.last for meta in inside))
+        while high > low and not _few(inside, low, high, points, size):
+            middle = low + (high - low) // 2
+            low, high = (low, middle) if self._forwards else (middle + 1, high)
+        return (first, high) if self._forwards else (low, last)
 
     def _choose(self, number: int, points: int, size: int) -> tuple[list[Meta], int]:
         """The blocks of one series to gather, and up to where then nothing of it is missing."""
@@ -197,6 +221,16 @@ def _runs_of(
     from databox.store.engine.weave import runs_of
 
     return runs_of(parts, tags, forwards=forwards)
+
+
+def _few(blocks: Sequence[Meta], first: int, last: int, points: int, size: int) -> bool:
+    """Whether there is not too much in a stretch of time, if points are spread evenly."""
+    for meta in blocks:
+        shared = min(meta.last, last) - max(meta.first, first) + 1
+        share = max(shared, 0) / (meta.last - meta.first + 1)
+        points -= int(meta.points * share)
+        size -= int(meta.size * share)
+    return points >= 0 and size >= 0
 
 
 def _shortened(run: Run, most: int) -> Run:

@@ -7,8 +7,8 @@ import apsw
 
 from databox.kit.database import rows
 from databox.store.engine.blocks import Blocks, Meta, UnreadableError
-from databox.store.engine.journal import Content, Journal
-from databox.store.engine.points import Damage, number_of
+from databox.store.engine.journal import Journal
+from databox.store.engine.points import Content, Damage, content_of
 from databox.store.readings import EARLIEST
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Scan:
         for meta in metas:
             end = min(meta.last, last)
             batch = self.read(meta)
-            cut = None if batch is None else batch.between(max(meta.first, first), end)
+            cut = None if batch is None else batch.between(max(meta.first, first), end).alone()
             self._add(parts, cut, number, tail.times(at, end))
             at = end + 1
         self._add(parts, None, number, tail.times(at, last))
@@ -120,8 +120,7 @@ class Scan:
         if t is None or t <= above:
             return None
         if t <= last:
-            found = number_of(data)
-            return t, number, data if found is None else found
+            return t, number, content_of(data)
         for meta in self.blocks.overlapping_backwards(number, EARLIEST, last, _TRIES):
             if meta.last <= above:
                 return None

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from databox.store.engine.blocks import Blocks, Meta, UnreadableError
 from databox.store.engine.hot import Hot
-from databox.store.engine.journal import Content
+from databox.store.engine.points import Content
 
 if TYPE_CHECKING:
     from databox.store.engine.batch import Batch
 
-STEP: Final = 32_768
+STEP: Final = 16_384
 """Points that one step writes at most, about; a document counts as several."""
 _DOCUMENT: Final = 4
 _STEP_BYTES: Final = 1024 * 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from databox.store.engine.journal import Content
+from databox.store.engine.points import Content
 from databox.store.engine.sums import LONGEST_FIELD, MOST_FIELDS, Sums, as_float, sums_of
 
 

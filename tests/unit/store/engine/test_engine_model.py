@@ -85,6 +85,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         (ingest, "_STRAIGHT", 20),
         (seal, "STEP", 10),
         (runs, "GATHER_POINTS", 24),
+        (runs, "_POINTS", 1),
         (summing, "_AT_ONCE", 8),
         (summing, "_HOURLY_AT_ONCE", 8),
     ):

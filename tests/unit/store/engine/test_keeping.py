@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from databox.kit.database import open_again
-from databox.store.engine import blocks, ingest
+from databox.store.engine import blocks, hot, ingest
 from databox.store.engine.batch import Batch
 from databox.store.engine.blocks import Blocks
 from databox.store.engine.points import HOUR, pack_columns
@@ -249,7 +249,7 @@ def test_the_journal_stays_small_whatever_comes(path: Path, order: str) -> None:
         moments = [(group * 500 + n) * step % 60_000_000 for n in range(500)]
         file.commit({}, [NewReading("load", t, b"1") for t in moments], 0)
         held = file.reader()._rows("SELECT coalesce(sum(points), 0) FROM journal")[0][0]
-        assert held <= 16_384
+        assert held <= 2 * hot.MOST_POINTS
 
 
 IDLE = """
