@@ -55,6 +55,13 @@ test('parts of a value that are not ticked stay hidden, and are left out of the 
   expect(agreement(walk, answers, agreed)).toContain('Every value, only lat, lon')
 })
 
+test('of a place to a distance there are no parts to pick', () => {
+  const walk = screen({ asks: [ask({ exact: ['raw', '1 km'], candidates: [{ ...row('wall'), fields: ['lat', 'lon'] }] })] })
+  const answers = firstAnswers(walk)
+  Object.assign(answers.asks[0]!, { exact: '1 km', without: ['lat'] })
+  expect(choices(walk, answers, NOW).sources?.[0]?.fields).toBeNull()
+})
+
 test('parts that were hidden before stay hidden', () => {
   const candidates = [{ ...row('wall'), fields: ['lat', 'lon', 'name'] }]
   const current = { clientid: 'TICK', store: 'clock-store', source: 'wall', fields: ['lat'] }

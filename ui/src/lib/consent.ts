@@ -94,8 +94,14 @@ export function pickedSource(ask: AskRow, answer: Answer): SourceRow | undefined
   return ask.candidates[answer.picked]
 }
 
+/** Whether it is a distance: of a place to one nothing else is told, so there are no parts to pick. */
+export function isDistance(exact: string): boolean {
+  return / k?m$/.test(exact)
+}
+
 /** The parts that are shown of a source's values; null for all, also those that nobody has named. */
 export function shownFields(source: SourceRow, answer: Answer): string[] | null {
+  if (isDistance(answer.exact)) return null
   const shown = source.fields.filter((name) => !answer.without.includes(name))
   return shown.length === source.fields.length ? null : shown
 }
