@@ -95,6 +95,7 @@ async def serve(control: Control) -> None:
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for each in (*ends, following):
         each.cancel()
+    store.dismiss()
     await server.drain()
     await store.close()
     dialer.close()
@@ -238,6 +239,10 @@ class Store:
     def on_ended(self, cut: "Cut") -> None:
         """Have answers that are half sent broken off when their grant ends."""
         self._cut = cut
+
+    def dismiss(self) -> None:
+        """End what would go on for ever, so that there is an end to what is being answered."""
+        self._answers.means.tails.end_all()
 
     async def report(self) -> None:
         """Tell the ledger what was looked at."""

@@ -18,6 +18,7 @@ from databox.store.leaving import Fields
 MOST_WAITING = 1024 * 1024
 """Bytes that wait for a reader before it is ended as too slow."""
 TOO_SLOW, STOPPED, EXPIRED, GONE = "too slow", "access was stopped", "token expired", "gone"
+STOPS = "the store stops"
 
 
 class Tail:
@@ -123,6 +124,10 @@ class Tails:
     def to_windows(self) -> list[Tail]:
         """Those who get windows instead of points."""
         return [each for each in self._all() if each.verified.caveats.exact]
+
+    def end_all(self) -> None:
+        """The store stops; who follows comes back when there is another."""
+        self._end(lambda _: True, STOPS)
 
     def end_grants(self, ended: Iterable[str]) -> None:
         """End at once what was permitted by these grants."""

@@ -122,6 +122,7 @@ class Running:
 
     async def close(self) -> None:
         """Stop as the box stops it."""
+        self.store.dismiss()
         await self.server.drain(0.2)
         await self.store.close()
 

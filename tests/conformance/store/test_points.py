@@ -455,7 +455,7 @@ def test_each_kind_of_access_leaves_a_record(play: Play) -> None:
         ]
         assert lines == [
             ("write", 1, 3, 10, 30),
-            ("read", 3, 2 + 1 + 3, 10, 30),
+            ("read", 3, 2 + 1 + 1, 10, 30),
             ("delete", 1, 0, 5, 15),
         ]
 

@@ -290,6 +290,17 @@ def test_a_tail_ends_with_its_token(play: Play) -> None:
     play(story)
 
 
+def test_a_store_that_stops_ends_its_tails(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, FixedClock(START)) as store:
+            follower = await Follower.begin(store)
+            ended = asyncio.create_task(follower.ended())
+            await asyncio.sleep(0)
+        assert b"the store stops" in await ended
+
+    asyncio.run(story())
+
+
 def test_how_far_back_holds(play: Play) -> None:
     async def story(store: Running, _: FixedClock) -> None:
         follower = await Follower.begin(store, caveats=["startTimestamp >= 100"])

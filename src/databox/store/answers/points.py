@@ -73,7 +73,7 @@ class PointAnswers:
             return reader.count(source, stretch.first, stretch.last, tags=found)
 
         length = await self._means.read(count)
-        await self._means.door.record(verified, access(verified, READ, source, items=length))
+        await self._means.door.record(verified, access(verified, READ, source, items=1))
         return Response(200, b'{"length":%d}' % length)
 
     async def series(self, request: Request, verified: Verified) -> Answer:
