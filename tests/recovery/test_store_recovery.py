@@ -1,6 +1,7 @@
 """A store that is killed, or whose disk is full, loses nothing that it has acknowledged."""
 
 import asyncio
+import base64
 import ctypes
 import json
 import os
@@ -17,12 +18,14 @@ from tests.conformance.store import running
 from tests.conformance.store.running import DRIVER, KEY, token
 
 from databox.kit.http.client import Connection
+from databox.kit.http.message import Response
 from databox.store import audit
 from databox.store.file import StoreFile
 from databox.store.readings import EARLIEST, LATEST
 from databox.wire.errors import DataboxError
 
 WRITERS = 8
+FIRST = 1_500_000_000_000
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -46,7 +49,9 @@ async def write_until_it_dies(folder: Path, name: int, acknowledged: set[tuple[i
     number = 0
     try:
         while True:
-            body = json.dumps({"data": [name, number]}).encode()
+            # Each has a moment of its own: of two for one moment the later is kept.
+            moment = FIRST + number * WRITERS + name
+            body = json.dumps({"timestamp": moment, "data": [name, number]}).encode()
             response = await connection.request("POST", "/load/ts", {"x-api-key": key}, body)
             if response.status != 200:
                 return
@@ -117,9 +122,8 @@ async def fill_and_recover(disk: Path) -> dict[str, object]:
     """Fill the disk by writing, look what is still answered, make room, and write again."""
     seen: dict[str, object] = {}
     async with running.running(disk) as store:
-        body = {"data": "x" * 100_000}
         written = 0
-        while (response := await store.ask("POST", "/load/ts", body, caller=DRIVER)).status == 200:
+        while (response := await write_much(store, FIRST + written)).status == 200:
             written += 1
         seen["refusal"] = (response.status, b"full" in response.body)
         latest = [await store.ask("GET", "/load/ts/latest") for _ in range(200)]
@@ -134,6 +138,12 @@ async def fill_and_recover(disk: Path) -> dict[str, object]:
     seen["kept"] = reader.count("load", EARLIEST, LATEST) - written - 1
     seen["chain"] = audit.broken_at(reader.chain())
     return seen
+
+
+async def write_much(store: running.Running, moment: int) -> Response:
+    """Write a document that hardly becomes smaller when it is packed."""
+    body = {"timestamp": moment, "data": base64.b64encode(os.urandom(75_000)).decode()}
+    return await store.ask("POST", "/load/ts", body, caller=DRIVER)
 
 
 @pytest.mark.root
