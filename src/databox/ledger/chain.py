@@ -35,7 +35,7 @@ from databox.wire.names import STORE_SUFFIX
 BY = "ledger"
 """Who wrote what the ledger writes by itself."""
 MAX_LEAF = 256 * 1024
-_BATCH = 500
+_BATCH = 1000
 
 _FORMAT: Final = (
     """

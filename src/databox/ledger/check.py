@@ -31,8 +31,14 @@ class Check:
     def take(self, batch: Sequence[Line]) -> bool:
         """Check the next lines; False once something is wrong."""
         try:
-            for line in batch:
-                self._walk.step(line.leaf, line.hash)
+            # In strides that end where a checkpoint was kept.
+            while batch:
+                end = next(
+                    (at for at in range(1, len(batch)) if self._walk.size + at in self._kept),
+                    len(batch),
+                )
+                stride, batch = batch[:end], batch[end:]
+                self._walk.stride([line.leaf for line in stride], [line.hash for line in stride])
                 if checkpoint := self._kept.pop(self._walk.size, None):
                     self._compare(checkpoint)
         except Broken as error:

@@ -144,6 +144,15 @@ class Growing:
         if len(self._newest) == _BLOCK:
             self._carry()
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Take the hashes of the next leaves."""
+        while leaves:
+            room = _BLOCK - len(self._newest)
+            self._newest += leaves[:room]
+            leaves = leaves[room:]
+            if len(self._newest) == _BLOCK:
+                self._carry()
+
     def root(self) -> bytes:
         """The root of what came by."""
         parts = [self._nodes[level] for level in sorted(self._nodes, reverse=True)]

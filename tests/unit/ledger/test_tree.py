@@ -136,6 +136,15 @@ def test_a_tree_that_grows_has_the_naive_root(size: int) -> None:
     assert growing.root() == naive_root(MANY.leaves[:size]) == tree.root(MANY.node, size)
 
 
+@given(st.lists(st.integers(0, 1500), max_size=3))
+def test_a_tree_that_grows_by_many_at_once_has_the_naive_root(parts: list[int]) -> None:
+    growing, size = tree.Growing(), 0
+    for part in parts:
+        growing.extend(MANY.leaves[size : size + part])
+        size = min(size + part, 3000)
+    assert (growing.size, growing.root()) == (size, naive_root(MANY.leaves[:size]))
+
+
 @given(st.data(), st.integers(1, 3000))
 def test_inclusion_is_the_naive_one_and_holds(data: st.DataObject, size: int) -> None:
     n = data.draw(st.integers(0, size - 1))
