@@ -35,7 +35,6 @@ from databox.store.writes import (
     Result,
     Write,
 )
-from databox.wire.errors import Unavailable
 
 __all__ = [
     "MOST_WRITES",
@@ -204,8 +203,8 @@ class StoreFile:
             while self._points.hot.is_far_over:
                 self.maintain()
             self._clear()
-        except Unavailable as error:
-            lines.event(log, logging.WARNING, "packing-failed", code=error.code)
+        except Exception as error:  # noqa: BLE001  the group is written, so it must not fail
+            lines.failure(log, "packing-failed", error)
 
     def _clear(self) -> None:
         """Take what was deleted out of the log as well; later, if somebody reads just now."""

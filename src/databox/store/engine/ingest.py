@@ -1,5 +1,7 @@
 """The writing side: takes points into the journal or straight into blocks, and out again."""
 
+import math
+from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +118,12 @@ class Ingest:
             raise BadRequest("the columns are not equally long", code="columns")
         if not count:
             return 0
+        if not _is_sound(write.times, write.values):
+            raise BadRequest(
+                "the columns have what is no time or no number",
+                code="columns",
+                remedy="Send times in milliseconds, and numbers that are finite",
+            )
         if count >= _STRAIGHT:
             from databox.store.engine.batch import batch_of_columns
 
@@ -201,3 +209,9 @@ class Ingest:
             for (one, its_tags), number in self._series.items()
             if one == source and tags in (None, its_tags)
         ]
+
+
+def _is_sound(times: bytes, values: bytes) -> bool:
+    """Whether columns hold moments and finite numbers alone."""
+    moments, numbers = array("q", times), array("d", values)
+    return min(moments) >= EARLIEST and max(moments) <= LATEST and all(map(math.isfinite, numbers))

@@ -1,6 +1,7 @@
 """What is left of points that were dropped: the sums of their hours."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import apsw
 
@@ -10,6 +11,9 @@ from databox.store.engine.arrays import np
 from databox.store.engine.batch import Batch
 from databox.store.engine.rollup import ROW, Rows
 from databox.store.engine.sketch import BUCKET, Sketch
+
+_FULL: Final = 4096
+"""Sums of hours and fields."""
 
 
 class Past:
@@ -34,6 +38,11 @@ class Past:
         """Add the sums of these points."""
         self.add(*rollup.pack(batch))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to write, before it takes much memory."""
+        return len(self._sums) >= _FULL
+
     def write(self) -> None:
         """Write what was gathered."""
         for (hour, field), sums in self._sums.items():
@@ -55,6 +64,7 @@ class Past:
                     sketch.merged(sketches).tobytes(),
                 ),
             )
+        self._sums, self._sketches = {}, {}
 
 
 def read_past(

@@ -60,6 +60,8 @@ class Removal:
             past = Past(self.connection, series)
             for meta in self.blocks.overlapping(series, EARLIEST, before - 1):
                 gone += self._sink(meta, before, past)
+                if past.is_full:
+                    past.write()
             past.write()
             self.blocks.find_newest(series)
         return gone

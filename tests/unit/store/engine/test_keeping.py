@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import apsw
@@ -24,7 +25,7 @@ from databox.store.file import (
     StoreFile,
 )
 from databox.store.readings import EARLIEST, LATEST
-from databox.wire.errors import Conflict, Unavailable
+from databox.wire.errors import BadRequest, Conflict, Unavailable
 
 KEY = bytes(range(32))
 DAY = 24 * HOUR
@@ -254,6 +255,7 @@ def test_the_journal_stays_small_whatever_comes(path: Path, order: str) -> None:
 
 IDLE = """
 import sys
+from array import array
 from pathlib import Path
 from databox.store.file import NewReading, StoreFile
 file = StoreFile(Path(sys.argv[1]), bytes(range(32)))
@@ -278,3 +280,34 @@ def test_serving_the_latest_point_loads_nothing_heavy(file: StoreFile, path: Pat
         [sys.executable, "-c", IDLE, str(path), newest], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("count", [3, 2000])
+@pytest.mark.parametrize(
+    ("t", "value"), [(5, float("nan")), (5, float("inf")), (LATEST + 1, 1.0), (EARLIEST - 1, 1.0)]
+)
+def test_what_is_no_moment_or_no_number_is_refused(
+    path: Path, count: int, t: int, value: float
+) -> None:
+    times = array("q", [*range(count - 1), t]).tobytes()
+    values = array("d", [*[1.0] * (count - 1), value]).tobytes()
+    file = StoreFile(path, KEY)
+    refused, written = file.commit(
+        {}, [NewColumns("load", "", times, values), NewReading("load", 1, b"2")], 0
+    )
+    assert isinstance(refused, BadRequest)
+    assert not isinstance(written, BadRequest)
+    assert file.reader().count("load", EARLIEST, LATEST) == 1
+
+
+def test_a_failure_while_packing_does_not_fail_the_group(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Blocks, "write", lambda *_: 1 / 0)
+    file = StoreFile(path, KEY)
+    writes = [NewReading("load", t, b"1") for t in range(hot.MOST_POINTS + 1)]
+    assert len(file.commit({}, writes, 0)) == len(writes)
+    monkeypatch.undo()
+    while file.maintain():
+        pass
+    assert file.reader().count("load", 0, LATEST) == len(writes)
