@@ -20,7 +20,8 @@ from databox.kit.clock import SystemClock
 from databox.kit.database import open_database
 from databox.kit.http import Response, Server
 from databox.kit.http.client import Connection
-from databox.ledger.chain import Check, Ledger
+from databox.ledger.chain import Ledger
+from databox.ledger.check import Check
 
 KEYS = {name: base64.b64encode(name.encode().ljust(32)).decode() for name in ("cm", "app", "store")}
 ROUTE = {"target": "test-store", "path": "/load/*", "method": "GET"}
