@@ -143,7 +143,8 @@ def pss(pid: int) -> float:
 def app_screen(client: Client) -> None:
     """From the start of an app to the first byte of its screen, through gateway and sandbox."""
     store, source = READING
-    choice = SourceChoice(clientid="CPU_LOAD", store=store, source=source)
+    now = int(time.time() * 1000)
+    choice = SourceChoice(clientid="CPU_LOAD", store=store, source=source, since=now)
     install(client, "computer-graph", Choices(sources=(choice,)))
     until(lambda: answers(client))
     took = []
