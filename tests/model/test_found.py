@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from tests.model import sizes
 from tests.model.disk import Fault, Kind, below, lay_out
-from tests.model.generated import evenly
+from tests.model.generated import TAGS, evenly
 
 from databox.store.file import StoreFile
 from databox.store.readings import EARLIEST, LATEST
@@ -51,4 +53,17 @@ def test_a_series_of_which_all_is_deleted_is_gone(
     file.commit({}, [delete], 1)
     reader = file.reader()
     assert reader.series("a") == []
+    reader.close()
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("limit", [*range(1, 40), 64, 128])
+def test_a_limit_ends_an_answer_wherever_it_falls(
+    file: StoreFile, monkeypatch: pytest.MonkeyPatch, limit: int, newest_first: bool
+) -> None:
+    sizes.make_small(monkeypatch)
+    file.commit({}, [evenly("a", "", 0, 1000, 100), evenly("a", TAGS[1], 7, 900, 100)], 0)
+    reader = file.reader()
+    runs = reader.runs("a", EARLIEST, LATEST, limit=limit, newest_first=newest_first)
+    assert sum(len(run) for run in islice(runs, 1000)) == limit
     reader.close()

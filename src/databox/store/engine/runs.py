@@ -76,8 +76,11 @@ class Runs:
 
     def gather(self, series: dict[int, str]) -> bool:
         """Gather more, within a snapshot; gives whether there may be any."""
+        if self._left == 0:
+            # There may be runs behind the limit, and nobody will ever take them.
+            return False
         while not self._ready:
-            if self._first > self._last or self._left == 0 or not series:
+            if self._first > self._last or not series:
                 return False
             plan = self._plan(series)
             self._ready.extend(self._gathered(plan, series))
