@@ -64,6 +64,9 @@ class TailAnswers:
         # Before the record: what was written earlier is durable with it, what comes later is kept.
         self._means.feed.follow(source)
         await self._means.door.record(verified, access(verified, SUBSCRIBE, source))
+        # Before the first event, whose id says it: one that is late must not seem the newest.
+        newest = await self._means.read(lambda reader: reader.newest(source))
+        self._means.feed.has(source, EARLIEST if newest is None else newest.t)
         if request.wants_websocket:
             return Upgrade(lambda socket: self._over_websocket(socket, tail, after))
         events = self._streamed(tail, after)
@@ -106,8 +109,6 @@ class TailAnswers:
             if tail.verified.caveats.exact:
                 self._begin_windows(tail, after)
             else:
-                newest = await means.read(lambda reader: reader.newest(tail.source))
-                means.feed.has(tail.source, EARLIEST if newest is None else newest.t)
                 async for past in self._past(tail, after, until):
                     yield past
             tail.caught_up()
