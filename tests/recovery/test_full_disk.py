@@ -22,13 +22,18 @@ class SmallBox(RunningBox):
     """A box with `megabytes` for one folder of its home."""
 
     def __init__(self, home: Path, folder: str, megabytes: int) -> None:
-        disk = home / folder
+        self.home = home
+        self.place = disk = home / folder
         disk.mkdir(parents=True)
         script = 'mount -t tmpfs -o "size=$1" none "$0"; shift; exec "$@"'
         words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
-        super().__init__(home, start=[*words, str(disk), f"{megabytes}m", *command(home)])
+        super().__init__(home, start=[*words, str(disk), f"{megabytes}m", *self.command()])
         # Its own view of the disk is not ours.
         self.disk = Path(f"/proc/{self.process.pid}/root{disk}")
+
+    def command(self) -> list[str]:
+        """How the box itself is started."""
+        return command(self.home)
 
     def fill(self) -> None:
         """Leave no byte free."""

@@ -5,6 +5,7 @@ import base64
 import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -167,3 +168,51 @@ def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk: Path) -
         "kept": 0,
         "chain": None,
     }
+
+
+async def ask(folder: Path, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    """One request of the driver."""
+    connected = socket.socket(socket.AF_UNIX)
+    connected.connect(str(folder / f"{DRIVER}.sock"))
+    connected.setblocking(False)
+    connection = Connection(connected)
+    try:
+        content = b"" if body is None else json.dumps(body).encode()
+        key = {"x-api-key": token(DRIVER, method, path)}
+        response = await connection.request(method, path, key, content)
+        return response.status, response.body
+    finally:
+        connection.close()
+
+
+def test_a_disk_that_reports_errors_refuses_says_why_and_recovers(tmp_path: Path) -> None:
+    """No file of the store may grow, as on a disk that breaks: every write to one is an error."""
+
+    async def story(process: int) -> None:
+        latest = "/load/ts/latest"
+        assert (await ask(tmp_path, "POST", "/load/ts", {"data": "before"}))[0] == 200
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        for method, path, body in (("POST", "/load/ts", {"data": "lost"}), ("GET", latest, None)):
+            status, answer = await ask(tmp_path, method, path, body)
+            assert (status, b"the disk reports an error" in answer) == (503, True)
+        assert (await ask(tmp_path, "GET", "/status"))[1] == b"standby"
+        no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(process, resource.RLIMIT_FSIZE, no_limit)
+        await asyncio.sleep(1.1)
+        assert (await ask(tmp_path, "POST", "/load/ts", {"data": "after"}))[0] == 200
+        assert json.loads((await ask(tmp_path, "GET", latest))[1])[0]["data"] == "after"
+
+    with start(tmp_path) as process:
+        asyncio.run(story(process.pid))
+        process.kill()
+    file = StoreFile(tmp_path / "store.db", KEY)
+    reader = file.reader()
+    kept = [
+        json.loads(each.data)
+        for batch in reader.readings("load", EARLIEST, LATEST)
+        for each in batch
+    ]
+    assert kept == ["before", "after"]
+    assert audit.broken_at(reader.chain()) is None
+    reader.close()
+    file.close()

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from databox.box import usage
 from databox.box.arbiter_line import ArbiterLine
 from databox.box.instances import Instances
@@ -144,7 +146,13 @@ class Components:
     def _part_stat(self, keeper: Keeper) -> Stat:
         part = self._pieces.parts.running(keeper.name)
         pid = part.pid if part else 0
-        return _stat(keeper, pid, usage.memory(pid), usage.cpu(pid))
+        told = self._pieces.parts.fares(keeper.name)
+        return msgspec.structs.replace(
+            _stat(keeper, pid, usage.memory(pid), usage.cpu(pid)),
+            trouble=told.trouble,
+            remedy=told.remedy,
+            trouble_since=told.since,
+        )
 
     async def _run_stat(self, keeper: Keeper, run: Run | None) -> Stat:
         level = self._pieces.level

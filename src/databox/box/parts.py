@@ -15,20 +15,23 @@ from databox.box.lifecycle import Ended, Event, Policy, State
 from databox.box.nursery import Nursery
 from databox.box.part import Ears, Part, PartSpec, Place, give_birth
 from databox.box.uids import Uids
-from databox.wire.control import FromBox, FromPart, Ready
+from databox.wire.control import Fares, FromBox, FromPart, Ready
 from databox.wire.errors import NotFound
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 10.0
+_MARK, _TEXT = 64, 200
+_NOTHING_TOLD = Fares(catalogue="")
 
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """Who hears of parts: what they ask, that one serves, and every change of a life."""
+    """Who hears of parts: what they ask, that one serves, how one fares, and every change."""
 
     asked: Callable[[Part, FromPart], None]
     ready: Callable[[Part], None]
+    fares: Callable[[Keeper], None]
     changed: Callable[[Keeper], None]
 
 
@@ -52,6 +55,7 @@ class Parts:
         self._keepers: dict[str, Keeper] = {}
         self._running: dict[str, Part] = {}
         self._sweeping: asyncio.Task[None] | None = None
+        self._fares: dict[str, Fares] = {}
 
     async def open(self) -> None:
         """Start the zygote.
@@ -118,6 +122,10 @@ class Parts:
         if part := self.serving(name):
             part.send(message)
 
+    def fares(self, name: str) -> Fares:
+        """What a store told last, also while it sleeps."""
+        return self._fares.get(name, _NOTHING_TOLD)
+
     def kill(self, name: str) -> None:
         """End a part's process now; its keeper starts it again."""
         if part := self._running.get(name):
@@ -134,6 +142,7 @@ class Parts:
         if keeper := self._keepers.get(name):
             await keeper.stop()
             del self._keepers[name]
+            self._fares.pop(name, None)
 
     async def stop(self, *names: str) -> None:
         """End these, all at once; those that are not there are no error."""
@@ -178,8 +187,21 @@ class Parts:
             # Listeners first: whoever waits for the part may connect a moment later.
             self._followers.ready(part)
             self._keepers[part.spec.name].tell(Event.READY)
+        elif isinstance(message, Fares):
+            self._fares[part.spec.name] = _bounded(message)
+            self._followers.fares(self._keepers[part.spec.name])
         else:
             self._followers.asked(part, message)
+
+
+def _bounded(told: Fares) -> Fares:
+    # All of them are told on in one answer, which has a bound.
+    return Fares(
+        catalogue=told.catalogue[:_MARK],
+        trouble=told.trouble[:_TEXT],
+        remedy=told.remedy[:_TEXT],
+        since=told.since,
+    )
 
 
 def _bury(pid: int) -> None:

@@ -9,7 +9,7 @@ from databox.wire import control
 from databox.wire.errors import BadRequest, Denied
 from databox.wire.names import STORE_SUFFIX, any_name, component_name
 
-_ANY = (control.Ready, control.Closed, control.Broken, control.Connect)
+_ANY = (control.Ready, control.Closed, control.Broken, control.Fares, control.Connect)
 _GATEWAY = (
     control.Setup,
     control.Unlock,

@@ -83,7 +83,7 @@ class Box:
         self._authority_starts = 0
         self._answers = Answers(self._ask)
         uids = Uids.of_this_machine(home.root / "uids")
-        followers = Followers(self._answers.take, self._ready, self._changed)
+        followers = Followers(self._answers.take, self._ready, self._tell, self._changed)
         self._parts = Parts(home, uids, register, specs.PRELOADED, followers)
         pairs = Pairs(home, uids.of(SWITCHBOARD))
         self._reception = Reception(pairs, self._parts)
@@ -308,7 +308,16 @@ class Box:
 
     def _tell(self, keeper: Keeper) -> None:
         life = keeper.life
-        state = InstanceState(name=keeper.name, state=life.state, reason=life.reason)
+        told = self._parts.fares(keeper.name)
+        state = InstanceState(
+            name=keeper.name,
+            state=life.state,
+            reason=life.reason,
+            catalogue=told.catalogue,
+            trouble=told.trouble,
+            remedy=told.remedy,
+            since=told.since,
+        )
         self._parts.send(MANAGER, state)
 
     def _route(

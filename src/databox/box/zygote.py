@@ -37,6 +37,7 @@ from databox.box.birth import (
 from databox.box.confine import ConfinementError, confine, enter_namespaces, filters
 from databox.box.serve import serve_part
 from databox.wire.control import MAX_PACKET, Broken
+from databox.wire.errors import DataboxError
 
 MAX_REASON = 500
 _INT_BYTES = array.array("i").itemsize
@@ -161,7 +162,7 @@ def _part(birth: Birth, descriptors: tuple[int, ...], runtime: tuple[Shared, ...
     except ConfinementError as error:
         _tell(Broken(step=error.step, reason=error.reason))
     except BaseException as error:  # noqa: BLE001 - nothing of the zygote may run on in a part
-        _tell(Broken(step="run", reason=f"{type(error).__name__}: {error}"[:MAX_REASON]))
+        _tell(Broken(step="run", reason=_reason(error)[:MAX_REASON]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -184,6 +185,11 @@ def _arrange(descriptors: tuple[int, ...]) -> None:
 def _above(number: int) -> int:
     """A copy that `dup2` to a low number cannot overwrite before it is used."""
     return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, HANDED_OVER + 1)
+
+
+def _reason(error: BaseException) -> str:
+    # Ours are written for the owner; others need their name to be understood.
+    return str(error) if isinstance(error, DataboxError) else f"{type(error).__name__}: {error}"
 
 
 def _tell(broken: Broken) -> None:

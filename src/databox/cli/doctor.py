@@ -60,7 +60,19 @@ def _box(home: Path) -> list[Finding]:
         return [Finding("box", "fail", f"runs and does not answer: {error}", remedy)]
     if found.state == "failing":
         return [Finding("box", "fail", found.detail, f"Look at {home}/logs")]
-    return [Finding("box", "ok", found.state), *_alarms(home, found.state)]
+    at_work = [*_alarms(home, found.state), *_stores(home, found.state)]
+    return [Finding("box", "ok", found.state), *at_work]
+
+
+def _stores(home: Path, state: str) -> list[Finding]:
+    """The stores that do not do all they should."""
+    if state != "running":
+        return []
+    try:
+        parts = Client(operator(home)).call("parts").parts
+    except DataboxError as error:
+        return [Finding("stores", "warn", f"cannot be asked: {error}")]
+    return [Finding(each.name, "fail", each.trouble, each.remedy) for each in parts if each.trouble]
 
 
 def _alarms(home: Path, state: str) -> list[Finding]:

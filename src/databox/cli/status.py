@@ -1,6 +1,7 @@
 """`databox status`: in which state the box is, what is installed, what it uses."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -83,12 +84,19 @@ def as_text(report: Report) -> str:
         lines.append("If you put a copy back yourself: databox ledger accept. If not, look who can")
         lines.append("reach this computer and its disk, and keep a copy of the box's folder.")
     lines += [_component(each) for each in report.components]
+    lines += [trouble(each) for each in report.parts if each.trouble]
     if report.parts:
         rows = [("part", "state", "memory", "cpu", "restarts"), *map(_part, report.parts)]
         lines += ["", *table(rows)]
         total = sum(part.memory for part in report.parts)
         lines.append(f"Memory together: {_mebibytes(total)}")
     return "\n".join(lines)
+
+
+def trouble(part: api.PartRow) -> str:
+    """What is wrong with a store, since when, and what to do."""
+    since = datetime.fromtimestamp(part.trouble_since / 1000, UTC).astimezone()
+    return f"{part.name}: {part.trouble}, since {since:%Y-%m-%d %H:%M}. {part.remedy}"
 
 
 def _component(each: api.Component) -> str:

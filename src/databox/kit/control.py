@@ -23,6 +23,7 @@ from databox.wire.control import (
     Connect,
     Done,
     Failed,
+    Fares,
     FromBox,
     FromPart,
     InstanceState,
@@ -103,6 +104,10 @@ class Control:
         """Tell the box that this part serves; from now on it hands out listeners."""
         self._start()
         await self._send(Ready())
+
+    async def fare(self, told: Fares) -> None:
+        """Tell the box how this part fares, for the owner's dashboard."""
+        await self._send(told)
 
     async def connect(self, callee: str) -> socket.socket:
         """A non-blocking connection to another part, which is woken if it sleeps.

@@ -178,10 +178,20 @@ def explained(path: Path | None = None) -> Iterator[None]:
 
 def explain(error: apsw.Error, path: Path | None = None) -> DataboxError:
     """The error of ours that says what `error` of the library means for the owner."""
+    if isinstance(error, apsw.CantOpenError) and path is not None and _only_readable(path.parent):
+        # What is missing then is the index of the log, which cannot be made.
+        return _trouble("disk-read-only", path, type(error).__name__)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return _trouble(code, path, type(error).__name__)
     return _trouble("database-trouble", path, type(error).__name__)
+
+
+def _only_readable(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 _CODES: tuple[tuple[type[apsw.Error], str], ...] = (

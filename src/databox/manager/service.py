@@ -18,6 +18,7 @@ from databox.kit.http.server import Server
 from databox.kit.table import Call, Table
 from databox.manager import consent, flows
 from databox.manager.chronicle import Chronicle
+from databox.manager.condition import Conditions
 from databox.manager.installer import Installer
 from databox.manager.peers import Peers
 from databox.manager.shelf import Bundle, Shelf
@@ -41,8 +42,11 @@ async def serve(box: Control, bundle: Bundle) -> None:
     key = box.secrets["arbiter-key"].reveal().decode()
     dialer = Dialer(box)
     peers = Peers(dialer, key)
+    condition = Conditions(clock)
     sources = SourceBook(
-        peers, lambda: [i.name for i in state.all() if i.manifest.databox_type == "driver"]
+        peers,
+        lambda: [i.name for i in state.all() if i.manifest.databox_type == "driver"],
+        condition.mark,
     )
     shelf = Shelf(bundle, state, box, box.directory / "inbox")
     installer = Installer(state, box, peers, sources, clock)
@@ -55,6 +59,7 @@ async def serve(box: Control, bundle: Bundle) -> None:
         peers=peers,
         box=box,
         clock=clock,
+        condition=condition,
     )
     server = Server(service.router(guard))
     box.on_listener(lambda listener, sock: server.serve_listener(sock, listener.caller, "plain"))
@@ -90,6 +95,7 @@ class Service:
         peers: Peers,
         box: Control,
         clock: Clock,
+        condition: Conditions,
     ) -> None:
         self._state = state
         self._shelf = shelf
@@ -98,6 +104,7 @@ class Service:
         self._peers = peers
         self._box = box
         self._clock = clock
+        self._condition = condition
         self._heard: dict[str, control.InstanceState] = {}
 
     def router(self, guard: Guard) -> Router:
@@ -129,6 +136,7 @@ class Service:
     def heard(self, event: control.InstanceState) -> None:
         """The box tells how an instance fares."""
         self._heard[event.name] = event
+        self._condition.heard(event)
         told = (event.name, event.state, event.reason)
         log.info("instance-state name=%s state=%s reason=%s", *told)
 
@@ -214,7 +222,8 @@ class Service:
 
     async def sources(self, call: Call) -> api.Sources:
         """Every data source."""
-        return api.Sources(sources=await self._sources.rows())
+        rows = await self._sources.rows()
+        return api.Sources(sources=rows, troubles=self._condition.troubles())
 
     async def left(self, _: Call) -> api.LeftSources:
         """What removed drivers left; what one that is installed again goes on with is not that."""
@@ -241,6 +250,9 @@ class Service:
                 restarts=stat.restarts,
                 since=stat.since,
                 level=stat.level,
+                trouble=stat.trouble,
+                remedy=stat.remedy,
+                trouble_since=stat.trouble_since,
             )
             for stat in (await self._stats()).values()
         )

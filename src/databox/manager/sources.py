@@ -20,20 +20,31 @@ class SourceBook:
     Remembers the last good answer, so that a store that restarts does not empty a picker.
     """
 
-    def __init__(self, peers: Peers, drivers: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self, peers: Peers, drivers: Callable[[], Iterable[str]], mark: Callable[[str], str]
+    ) -> None:
+        """`mark`: a text that is another one once a store's catalogue is; "" while not known."""
         self._peers = peers
         self._drivers = drivers
+        self._mark = mark
         self._known: dict[str, tuple[SourceRow, ...]] = {}
+        self._marks: dict[str, str] = {}
 
     async def rows(self) -> tuple[SourceRow, ...]:
         """Every source, by store and id."""
         drivers = sorted(self._drivers())
         stores = [store_of(ComponentName(driver)) for driver in drivers]
-        catalogues = await asyncio.gather(*(self._peers.catalogue(store) for store in stores))
-        for driver, store, items in zip(drivers, stores, catalogues, strict=True):
-            if items:
-                self._known[store] = tuple(row(store, driver, item) for item in items)
+        await asyncio.gather(*(self._ask(*each) for each in zip(drivers, stores, strict=True)))
         return tuple(each for store in stores for each in self._known.get(store, ()))
+
+    async def _ask(self, driver: str, store: str) -> None:
+        """Ask a store, unless it has said nothing new: pages look often, and each would wake it."""
+        mark = self._mark(store)
+        if mark and self._marks.get(store) == mark and store in self._known:
+            return
+        if items := await self._peers.catalogue(store):
+            self._known[store] = tuple(row(store, driver, item) for item in items)
+            self._marks[store] = mark
 
     def drop(self, store: str) -> None:
         """Forget a store that was deleted."""

@@ -1,9 +1,11 @@
 """The store's catalogue, kept in memory as it stands in the file."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from databox.wire import catalogue
 from databox.wire.catalogue import DESCRIPTION, LOCATION, Item
 from databox.wire.caveats import Caveats
 from databox.wire.errors import Conflict
@@ -19,6 +21,7 @@ class Listing:
     def __init__(self, items: Iterable[bytes]) -> None:
         read = msgspec.json.Decoder(Item)
         self._items = {item.href: item for item in map(read.decode, items)}
+        self.changed: Callable[[], object] = _nobody
 
     def check_room(self, item: Item) -> None:
         """Check that the item can be added.
@@ -32,6 +35,7 @@ class Listing:
     def put(self, item: Item) -> None:
         """Add an item, in place of the one with the same address."""
         self._items[item.href] = item
+        self.changed()
 
     def visible(self, caveats: Caveats) -> list[Item]:
         """The items that a token lets see, without a place where it coarsens places."""
@@ -39,9 +43,18 @@ class Listing:
         seen = [each for each in self._items.values() if sources is None or each.source in sources]
         return [_placeless(each) for each in seen] if caveats.precision else seen
 
+    def mark(self) -> str:
+        """A text that is another one whenever the catalogue is."""
+        whole = b"".join(map(catalogue.encode, self._items.values()))
+        return hashlib.sha256(whole).hexdigest()[:32]
+
     def labels(self) -> dict[str, str]:
         """What the driver calls each of its sources, cut to a line."""
         return {str(item.source): _label(item) for item in self._items.values()}
+
+
+def _nobody() -> None:
+    """Who hears of a new item where nobody has asked to."""
 
 
 def _placeless(item: Item) -> Item:

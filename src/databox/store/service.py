@@ -19,7 +19,9 @@ from databox.kit.steady import SteadyClock
 from databox.kit.table import Call, Table
 from databox.kit.tls import on_demand
 from databox.store.answers import OF_2017, Answers
+from databox.store.condition import Condition, condition
 from databox.store.door import Door
+from databox.store.engine.points import Damage
 from databox.store.file import NewEndings, NewState, Reader, StoreFile
 from databox.store.rates import Rates
 from databox.store.reporting import EVERY, Reporter, Send
@@ -29,6 +31,7 @@ from databox.store.witness import Ask, Witness, compare
 from databox.store.writer import Writer
 from databox.wire import api
 from databox.wire.caveats import Duty
+from databox.wire.control import Fares
 from databox.wire.endpoints import BY_NAME
 from databox.wire.errors import DataboxError, Unavailable
 from databox.wire.ledger import Event
@@ -57,6 +60,8 @@ USUAL = 60
 """Seconds without a request after which a store sleeps, if the box says nothing else."""
 LOOKS = 4
 """How often within its usual patience a store looks whether it may sleep."""
+DAMAGE_LOOKS = 10
+"""Every so many looks at itself a store counts what it cannot read."""
 DISMISS = 0.05
 """Seconds until those who were connected and asked nothing are gone."""
 _TIME, _ASKED = "time", "asked"
@@ -85,6 +90,7 @@ async def serve(control: Control) -> None:
     store.on_ended(lambda over: server.end_answers(lambda request: over(request.token)))
     control.on_listener(lambda each, sock: server.serve_listener(sock, each.caller, each.kind))
     control.on_unlisten(lambda gone: server.close_caller(gone.caller))
+    store.on_changed(control.fare)
     await control.ready()
     following = asyncio.create_task(_follow(store, dialer))
     patience = Patience(float(control.config.get("idle-seconds", USUAL)), store.away)
@@ -160,6 +166,10 @@ Cut = Callable[[Callable[[Verified | None], bool]], None]
 """Breaks off the answers that are half sent under the tokens of which this is true."""
 
 
+Fare = Callable[[Fares], Awaitable[None]]
+"""Hears how a store fares."""
+
+
 class Store:
     """One store, apart from its process: whatever has a file, a guard and a ledger can run it.
 
@@ -187,6 +197,11 @@ class Store:
         self.away = (self._looked - asked) / 1000 if asked else None
         self._tasks: list[asyncio.Task[None]] = []
         self._cut: Cut = lambda _: None
+        self._fare: Fare | None = None
+        self._told: tuple[Condition, str] = (Condition(), "")
+        self._since = 0
+        self._looks = 0
+        self._damage: list[Damage] = []
 
     def open(
         self,
@@ -243,6 +258,40 @@ class Store:
     def dismiss(self) -> None:
         """End what would go on for ever, so that there is an end to what is being answered."""
         self._answers.means.tails.end_all()
+
+    def on_changed(self, fare: "Fare") -> None:
+        """Have somebody hear how the store fares, now and at each change."""
+        self._fare = fare
+        news = asyncio.Event()
+        self._answers.means.listing.changed = news.set
+        self._tasks.append(asyncio.create_task(self._look_at_oneself(news)))
+
+    async def _look_at_oneself(self, news: asyncio.Event) -> None:
+        """Look each second, and at once when something was registered."""
+        while True:
+            try:
+                await self._tell_of_oneself()
+            except Exception as error:  # noqa: BLE001  the next look may well succeed
+                lines.failure(log, "store-look-failed", error, store=self._name)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await news.wait()
+            news.clear()
+
+    async def _tell_of_oneself(self) -> None:
+        if not self._looks % DAMAGE_LOOKS:
+            self._damage = await self._answers.means.read(lambda reader: reader.damage())
+        self._looks += 1
+        found = condition(self._writer.trouble, self._damage)
+        mark = self._answers.means.listing.mark()
+        if (found, mark) != self._told and self._fare is not None:
+            if found != self._told[0]:
+                self._since = self.clock.now()
+            self._told = (found, mark)
+            since = self._since if found.trouble else 0
+            await self._fare(
+                Fares(catalogue=mark, trouble=found.trouble, remedy=found.remedy, since=since)
+            )
 
     async def report(self) -> None:
         """Tell the ledger what was looked at."""

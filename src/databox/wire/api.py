@@ -273,10 +273,20 @@ class SourceRow(_Api, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
 
 
+class StoreTrouble(_Api, frozen=True, kw_only=True):
+    """A store that does not do all it should. `remedy`: what to do; `since`: Unix ms."""
+
+    store: str
+    what: str
+    since: int
+    remedy: str = ""
+
+
 class Sources(_Api, frozen=True, kw_only=True):
-    """Every data source that the owner's stores list."""
+    """Every data source that the owner's stores list, and the stores that are in trouble."""
 
     sources: tuple[SourceRow, ...]
+    troubles: tuple[StoreTrouble, ...] = ()
 
 
 class LeftSource(_Api, frozen=True, kw_only=True):
@@ -443,7 +453,10 @@ class LogReply(_Api, frozen=True, kw_only=True):
 
 
 class PartRow(_Api, frozen=True, kw_only=True):
-    """A process of the box or an instance, for `status` and the doctor."""
+    """A process of the box or an instance, for `status` and the doctor.
+
+    `trouble`: why a store does not do all it should, with what to do and since when (Unix ms).
+    """
 
     name: str
     state: str
@@ -452,6 +465,9 @@ class PartRow(_Api, frozen=True, kw_only=True):
     restarts: int
     since: int
     level: str = ""
+    trouble: str = ""
+    remedy: str = ""
+    trouble_since: int = 0
 
 
 class BoxReport(_Api, frozen=True, kw_only=True):

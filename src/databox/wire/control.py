@@ -67,11 +67,15 @@ class Allow(_Message, tag="allow", frozen=True, kw_only=True):
 
 
 class InstanceState(_Message, tag="instance-state", frozen=True, kw_only=True):
-    """For the manager: how an instance, store or part fares."""
+    """For the manager: how an instance, store or part fares. The rest: as a store told, `Fares`."""
 
     name: str
     state: str
     reason: str = ""
+    catalogue: str = ""
+    trouble: str = ""
+    remedy: str = ""
+    since: int = 0
 
 
 class Stop(_Message, tag="stop", frozen=True, kw_only=True):
@@ -115,6 +119,19 @@ class Broken(_Message, tag="broken", frozen=True, kw_only=True):
 
     step: str
     reason: str
+
+
+class Fares(_Message, tag="fares", frozen=True, kw_only=True):
+    """From a store: how it fares, told at each change.
+
+    `catalogue`: another text whenever the catalogue is another. `trouble`: why it does not do all
+    it should, in words, "" if it does; `remedy`: what the owner can do; `since`: Unix ms.
+    """
+
+    catalogue: str
+    trouble: str = ""
+    remedy: str = ""
+    since: int = 0
 
 
 class Connect(_Message, tag="connect", frozen=True, kw_only=True):
@@ -294,7 +311,7 @@ class Tail(_Message, tag="tail", frozen=True, kw_only=True):
     name: str
 
 
-FromAny = Ready | Closed | Broken | Connect
+FromAny = Ready | Closed | Broken | Fares | Connect
 FromGateway = FromAny | Setup | Unlock | Recover | NewRecovery | Dial | BoxStatus
 FromManager = (
     FromAny
@@ -357,3 +374,6 @@ class Stat(_Message, frozen=True, kw_only=True):
     restarts: int
     since: int
     level: str = ""
+    trouble: str = ""
+    remedy: str = ""
+    trouble_since: int = 0

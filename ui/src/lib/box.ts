@@ -37,6 +37,7 @@ export const box = {
   install: (request: wire.InstallRequest) => api.post<wire.Component>('/api/install', request),
 
   sources: () => api.get<wire.Sources>('/api/sources').then((all) => all.sources),
+  troubles: () => api.get<wire.Sources>('/api/sources').then((all) => all.troubles ?? []),
   latest: (store: string, source: string) =>
     api.get<unknown>(`/api/stores/${path(store)}/${path(source)}/ts/latest`),
   range: (store: string, source: string, start: number, end: number) =>

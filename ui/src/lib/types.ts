@@ -112,8 +112,16 @@ export interface SourceRow {
   fields: string[]
 }
 
+export interface StoreTrouble {
+  store: string
+  what: string
+  since: number
+  remedy: string
+}
+
 export interface Sources {
   sources: SourceRow[]
+  troubles: StoreTrouble[]
 }
 
 export interface SourceChoice {
@@ -244,6 +252,9 @@ export interface PartRow {
   restarts: number
   since: number
   level: string
+  trouble: string
+  remedy: string
+  trouble_since: number
 }
 
 export interface BoxReport {

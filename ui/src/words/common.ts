@@ -1,6 +1,11 @@
 /** Words that stand on many screens: one fixed word for each idea. */
 export const common = {
   product: 'Databox',
+  storeTrouble: {
+    title: (name: string) => `${name} has a problem`,
+    what: (what: string, since: string) => `${what}. Since ${since}.`,
+    remedy: (text: string) => `What to do: ${text}.`,
+  },
   skip: 'Skip to the page',
   menu: 'Main pages',
   nav: {
