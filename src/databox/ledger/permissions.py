@@ -7,7 +7,7 @@ nobody can be told of a permission that is narrower than the real one.
 from databox.ledger import amounts
 from databox.ledger.names import EXPORTS, INNER, Names, host_of
 from databox.wire import exactness
-from databox.wire.caveats import Caveats, compile_caveats
+from databox.wire.caveats import SOME_FIELDS, Caveats, compile_caveats
 from databox.wire.ledger import Entry, Granted, Refused, Revoked, TokenMinted
 from databox.wire.names import STORE_SUFFIX
 from databox.wire.tokens import BadToken
@@ -41,7 +41,7 @@ def granted(event: Granted, entry: Entry, names: Names) -> str:
     until = _until(terms, entry, names)
     match _kind(event, terms):
         case "source":
-            exact = exactness.words(terms.exactness)
+            exact = exactness.words(terms.exactness).replace(SOME_FIELDS, _fields(terms))
             return f"{who} may now see {what}, {exact}{_since(terms, entry, names)}{until}"
         case "act":
             return f"{who} may now change {what}{until}"
@@ -121,6 +121,11 @@ def _kind(event: Granted, terms: Caveats) -> str:
 def _only_source(terms: Caveats) -> str:
     sources = terms.datasources or ()
     return next(iter(sources)) if len(sources) == 1 else ""
+
+
+def _fields(terms: Caveats) -> str:
+    """The members of documents that may be seen, as the consent screen has them."""
+    return f"only {', '.join('.'.join(path) for path in terms.fields or ()) or 'the times'}"
 
 
 def _places(event: Granted, terms: Caveats) -> str:

@@ -48,6 +48,9 @@ class Duty(StrEnum):
 RATE_MS = {"PT1S": 1_000} | WINDOWS_MS
 """Windows that `rate <=` counts in, in ms; they begin at multiples of their length since 1970."""
 
+SOME_FIELDS = "some fields"
+"""How exact, where only some members of documents are seen: which ones stands in the caveat."""
+
 _NAMES = {length: name for name, length in WINDOWS_MS.items()}
 
 Path = tuple[str, ...]
@@ -115,7 +118,7 @@ class Caveats:
         parts = (
             _NAMES.get(self.exact, ""),
             distance(self.precision) if self.precision else "",
-            "some fields" if self.fields is not None else "",
+            SOME_FIELDS if self.fields is not None else "",
         )
         return ", ".join(part for part in parts if part)
 

@@ -126,6 +126,11 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
         " until you stop it",
     ),
     (
+        granted("precision >= 10 km", 'fields = ["lat","position.lon"]'),
+        "Computer graph may now see Processor load, to 10 km, only lat, position.lon,"
+        " until you stop it",
+    ),
+    (
         granted('datasources = ["cpu-load"]', kind="", source="", label=""),
         "Computer graph may now see Processor load, every value, until you stop it",
     ),
