@@ -99,6 +99,15 @@ const routes = [
     }
     json(answer, records)
   }],
+  ['GET', '/api/stores/:store/:source/ts/length', (_, __, answer) => json(answer, { length: 1440 })],
+  ['POST', '/api/stores/:store/:source/ts/delete', (_, __, answer) => json(answer, { deleted: 1440 })],
+  ['GET', '/api/stores/:store/retention', (_, __, answer) => json(answer, { sources: [] })],
+  ['GET', '/api/stores/:store/:source/retention', ([, source], _, answer, query) =>
+    json(answer, { source, days: +query.get('days'), points: 86_400, drops: 43_200, before: Date.now() - 864e5 })],
+  ['POST', '/api/stores/:store/:source/retention', ([, source], { days }, answer) =>
+    json(answer, { source, days, points: 86_400, drops: 0, before: null })],
+  ['GET', '/api/left', (_, __, answer) => json(answer, { sources: start === 'full' ? [{ name: 'old-scale', store: 'old-scale-store' }] : [] })],
+  ['POST', '/api/left/:name/forget', (_, __, answer) => json(answer, {})],
   ['GET', '/api/grants', (_, __, answer) =>
     json(answer, { grants: data.grants(Date.now(), state.installed.includes('computer-graph') && !state.stopped) })],
   ['POST', '/api/stop-access', (_, __, answer) => {

@@ -9,6 +9,7 @@ import { changed, putBack, reads } from './words/changed'
 import { common, errors, exactness } from './words/common'
 import { entry } from './words/entry'
 import { home } from './words/home'
+import { deleting, keeping, left } from './words/keeping'
 import { exportsPage, history, settings, sources, who } from './words/pages'
 
 export const words = {
@@ -27,6 +28,9 @@ export const words = {
   history,
   changed,
   putBack,
+  keeping,
+  deleting,
+  left,
   reads,
   settings,
 } as const

@@ -45,6 +45,25 @@ export const box = {
       startTimestamp: String(start),
       endTimestamp: String(end),
     }),
+  length: (store: string, source: string, from: number, to: number) =>
+    api.get<wire.Length>(`/api/stores/${path(store)}/${path(source)}/ts/length`, {
+      from: String(from),
+      to: String(to),
+    }),
+  deleteValues: (store: string, source: string, from: number, to: number) =>
+    api.post<wire.Deleted>(`/api/stores/${path(store)}/${path(source)}/ts/delete`, { from, to }),
+  retentions: (store: string) =>
+    api.get<wire.Retentions>(`/api/stores/${path(store)}/retention`).then((all) => all.sources),
+  retention: (store: string, source: string, days: number) =>
+    api.get<wire.RetentionPreview>(`/api/stores/${path(store)}/${path(source)}/retention`, {
+      days: String(days),
+    }),
+  retain: (store: string, source: string, days: number | null) =>
+    api.post<wire.RetentionPreview>(`/api/stores/${path(store)}/${path(source)}/retention`, {
+      days,
+    }),
+  left: () => api.get<wire.LeftSources>('/api/left').then((all) => all.sources),
+  forget: (name: string) => api.post(`/api/left/${path(name)}/forget`),
 
   grants: (ended = false) =>
     api.get<wire.Grants>('/api/grants', ended ? { ended: '1' } : {}).then((all) => all.grants),

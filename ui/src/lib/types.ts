@@ -112,6 +112,39 @@ export interface SourceRow {
   fields: string[]
 }
 
+export interface LeftSource {
+  name: string
+  store: string
+}
+
+export interface LeftSources {
+  sources: LeftSource[]
+}
+
+export interface Length {
+  length: number
+}
+
+export interface Deleted {
+  deleted: number
+}
+
+export interface RetentionRow {
+  source: string
+  days: number | null
+  points: number
+}
+
+export interface Retentions {
+  sources: RetentionRow[]
+}
+
+export interface RetentionPreview {
+  source: string
+  days: number | null
+  points: number
+  drops: number
+  before: number | null
 export interface StoreTrouble {
   store: string
   what: string
