@@ -14,7 +14,7 @@ from bench.store import checks, figures, ingest, lives, machine, many, peers, sm
 from bench.store.asking import Bodies
 from bench.store.context import FULL, QUICK, TINY, Bench, Scale
 from bench.store.figures import INFLUX, NGINX, UVICORN, VICTORIA, Samples
-from bench.store.load import Generator, LoadError
+from bench.store.load import Generator
 from bench.store.ours import rack
 from bench.store.peers import Server, say
 from bench.store.report import Report
@@ -71,7 +71,7 @@ class Run:
 
     async def all(self, only: str | None) -> Report:
         """Every part, or the one named."""
-        before = os.getloadavg()
+        before, cores = os.getloadavg(), len(os.sched_getaffinity(0))
         if self._place and not self._alone:
             peers.fetch(self._place)
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -86,6 +86,7 @@ class Run:
             missing=self._missing,
             load=generator.language,
             averages=averages,
+            cores=cores,
         )
 
     async def _section(
@@ -108,15 +109,14 @@ class Run:
                         None if self._alone else peers.environment(self._place),
                         self._samples,
                         self._others,
+                        self._missing,
                     )
                     await self._part(part, bench)
 
     async def _part(self, part: Part, bench: Bench) -> None:
         say(f"{part.__name__.replace('_', ' ')} …")
-        try:
+        with bench.trying(part.__name__):
             await part(bench)
-        except LoadError as error:
-            self._missing.append(f"{part.__name__}: {error}")
 
     @contextmanager
     def _servers(self, names: tuple[str, ...], folder: str) -> Iterator[dict[str, Server]]:

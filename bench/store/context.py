@@ -1,14 +1,15 @@
 """What every part of the measurement works with, and how it asks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.store import points
 from bench.store.asking import Bodies
 from bench.store.figures import Samples
-from bench.store.load import Generator, Outcome, Plan
+from bench.store.load import Generator, LoadError, Outcome, Plan
 from bench.store.machine import Meter
 from bench.store.ours import Rack, Store
 from bench.store.peers import Server
@@ -72,6 +73,7 @@ class Bench:
     python: Path | None
     samples: Samples
     others: Samples
+    missing: list[str]
 
     async def send(self, plan: Plan) -> Outcome:
         """Send each body once, on one connection."""
@@ -107,6 +109,14 @@ class Bench:
 
         contestants = [contestant(name, *plan) for name, plan in plans.items()]
         return await alternate(contestants, windows or self.scale.windows, self.scale.settle)
+
+    @contextmanager
+    def trying(self, what: str) -> Iterator[None]:
+        """Go on without what a server does not answer, and tell so."""
+        try:
+            yield
+        except LoadError as error:
+            self.missing.append(f"{what}: {error}")
 
     def keep(self, goal: str, found: dict[str, list[Window]], value: Value) -> None:
         """Keep what a round gave, also by the other clock."""

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_ROOM = 8192, READ_ROOM = 1 << 18, MARK = 13, MOST_TIMES = 1 << 22 };
+enum { HEAD_ROOM = 8192, READ_ROOM = 1 << 18, MARK = 13, MOST_TIMES = 1 << 22, PATIENCE = 300 };
 
 /* Where in an answer a connection is. */
 enum place { IN_HEAD, IN_BODY, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILER, DONE };
@@ -297,9 +297,9 @@ int main(int count, char **words) {
     }
     struct epoll_event events[256];
     while (outstanding) {
-        int ready = epoll_wait(poll, events, 256, 30000);
+        int ready = epoll_wait(poll, events, 256, PATIENCE * 1000);
         if (!ready) {
-            fprintf(stderr, "no answer for 30 s\n");
+            fprintf(stderr, "no answer for %d s\n", PATIENCE);
             return 2;
         }
         for (int each = 0; each < ready; each++) {

@@ -93,10 +93,11 @@ async def _ask(bench: Bench, store: Store, first: int, end: int) -> None:
         figures.P95_ALL: lambda each: each.tops(first, end),
     }
     for goal, make in asked.items():
-        plans: Plans = {}
-        for name, (meter, queries) in (await _askable(bench, store)).items():
-            plans[name] = (meter, bench.bodies.plan(make(queries)))
-        bench.keep(goal, await bench.alternate(plans, 1, bench.scale.slow), wait)
+        with bench.trying(goal):
+            plans: Plans = {}
+            for name, (meter, queries) in (await _askable(bench, store)).items():
+                plans[name] = (meter, bench.bodies.plan(make(queries)))
+            bench.keep(goal, await bench.alternate(plans, 1, bench.scale.slow), wait)
 
 
 async def _plain(bench: Bench, everything: Batch) -> None:

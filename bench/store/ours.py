@@ -89,7 +89,7 @@ class Rack:
         self._trust = Trust(home.keys)
         self._trust.open(self._keys)
         self._answers = Answers(self._ask)
-        followers = Followers(self._answers.take, self._ready, self._changed)
+        followers = Followers(self._answers.take, self._ready, self._fares, self._changed)
         uids = Uids.of_this_machine(root / "uids")
         register = Register(home.run / "register")
         self._parts = Parts(home, uids, register, specs.PRELOADED, followers)
@@ -166,6 +166,9 @@ class Rack:
 
     def _ready(self, part: Part) -> None:
         self._reception.ready(part)
+
+    def _fares(self, keeper: Keeper) -> None:
+        """Nobody is told how a store fares."""
 
     def _changed(self, keeper: Keeper) -> None:
         self._reception.changed(keeper)

@@ -1,9 +1,8 @@
 """The table for people, and the same for programs."""
 
 import json
-import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.store.figures import Row
@@ -23,12 +22,11 @@ class Report:
     rows: Sequence[Row]
     missing: Sequence[str]
     load: str
-    averages: list[tuple[float, float, float]] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=dict)
+    averages: Sequence[tuple[float, float, float]]
+    cores: int
 
     def lines(self) -> list[str]:
         """The table, and what one must know to read it."""
-        cores = len(os.sched_getaffinity(0))
         before, after = (" ".join(f"{n:.1f}" for n in each) for each in self.averages)
         return [
             *table([_HEAD, *map(_line, self.rows)]),
@@ -38,7 +36,7 @@ class Report:
             "rates and processor time for waits. Ours: encrypted, each request's token checked,",
             "each access durably recorded before the answer leaves. VictoriaMetrics has what was",
             "written last in memory alone.",
-            f"{cores} cores; the load is written in {self.load}; load average {before} before,"
+            f"{self.cores} cores; the load is written in {self.load}; load average {before} before,"
             f" {after} after.",
             *(f"not measured: {each}" for each in self.missing),
         ]

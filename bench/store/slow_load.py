@@ -65,7 +65,7 @@ class Asking:
         for end in ends:
             self._ask(end)
         while self._ends:
-            for number, _ in self._poll.poll(30):
+            for number, _ in self._poll.poll(300):
                 self._pull(number)
         took = time.monotonic() - began
         self._times.sort()
