@@ -282,7 +282,7 @@ class Store:
         if not self._looks % DAMAGE_LOOKS:
             self._damage = await self._answers.means.read(lambda reader: reader.damage())
         self._looks += 1
-        found = condition(self._writer.trouble, self._damage)
+        found = condition(self._writer.trouble, [*self._damage, *self._answers.damage()])
         mark = self._answers.means.listing.mark()
         if (found, mark) != self._told and self._fare is not None:
             if found != self._told[0]:

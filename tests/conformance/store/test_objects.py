@@ -560,6 +560,7 @@ def test_a_damaged_beginning_is_told_by_name(tmp_path: Path) -> None:
         error = json.loads(found.body)["error"]
         assert found.status == 500
         assert (error["code"], error["field"]) == ("object-damaged", "photo-1")
+        assert [each.source for each in store.store._answers.damage()] == ["photo-1"]
         later = await get(store, "photo-1", range=f"bytes={PART}-")
         assert (later.status, later.body) == (206, PHOTO[PART:])
 
@@ -573,6 +574,7 @@ def test_a_damaged_object_is_well_again_when_it_is_brought_in_anew(tmp_path: Pat
         spoil(store, 100)
         assert (await get(store, "photo-1")).status == 500
         await put(store, "photo-1", PHOTO)
+        assert store.store._answers.damage() == []
         assert (await get(store, "photo-1")).body == PHOTO
         assert (await get(store, "photo-2")).body == PHOTO
         await settled(store, 1)
@@ -603,6 +605,7 @@ def test_a_damaged_middle_cuts_the_answer_off_after_what_is_right(tmp_path: Path
             async for part in found.chunks:
                 got += part
         assert bytes(got) == PHOTO[: 2 * PART]
+        assert [each.source for each in store.store._answers.damage()] == ["photo-1"]
 
     run(tmp_path, story)
 

@@ -16,6 +16,7 @@ from databox.store.answers.tail import TailAnswers
 from databox.store.answers.values import ValueAnswers
 from databox.store.answers.windows import WindowAnswers
 from databox.store.door import AtOnce, Door, Handler
+from databox.store.engine.points import Damage
 from databox.store.file import Reader
 from databox.store.listing import Listing
 from databox.store.objects.shelf import Shelf
@@ -106,6 +107,10 @@ class Answers:
         await self.events.send_windows(before)
         await self._tail.send_windows()
         await self._retention.turn(now)
+
+    def damage(self) -> list[Damage]:
+        """Objects that were found unreadable since the store started, named by their keys."""
+        return [Damage(key, "", 0, 0, "object") for key in self._objects.damaged]
 
     def at_once(self) -> dict[str, AtOnce]:
         """What is tried first, for lines that are asked for very often."""

@@ -3,7 +3,8 @@
 import asyncio
 import heapq
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from functools import partial
 from typing import Self
 
 import msgspec
@@ -160,7 +161,7 @@ class ObjectAnswers:
         if wanted.status == 206:
             headers = (*headers, ("Content-Range", _span(wanted, size)))
         if request.method != "HEAD" and wanted.length:
-            sending = _Sending(self._means, verified, held.key, wanted)
+            sending = _Sending(self._means, verified, held.key, wanted, partial(self._note, held))
             await sending.begin(await self._shelf.open(held.stored))
             return Stream(wanted.status, held.type, sending, headers, wanted.length)
         await self._means.door.record(verified, access(verified, READ, held.key, items=1))
@@ -182,8 +183,16 @@ class ObjectAnswers:
 class _Sending:
     """The parts of an answer; while one is put on the record and sent the next is read."""
 
-    def __init__(self, means: Means, verified: Verified, key: str, wanted: ranges.Asked) -> None:
+    def __init__(
+        self,
+        means: Means,
+        verified: Verified,
+        key: str,
+        wanted: ranges.Asked,
+        note: Callable[[Damaged], None],
+    ) -> None:
         self._means = means
+        self._note = note
         self._verified = verified
         self._key = key
         self._wanted = wanted
@@ -214,7 +223,11 @@ class _Sending:
         if self._next is None:
             await self.aclose()
             raise StopAsyncIteration
-        part = await self._next
+        try:
+            part = await self._next
+        except Damaged as error:
+            self._note(error)
+            raise
         items = 1 if self._at == self._wanted.first else 0
         self._at += len(part)
         self._next = None
