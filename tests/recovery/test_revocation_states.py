@@ -179,6 +179,17 @@ def test_open_websocket(app: Spoken, told: Callable[[str, float], None]) -> None
     assert took < AT_ONCE
 
 
+def test_open_tail(app: Spoken, told: Callable[[str, float], None]) -> None:
+    connection, _ = begin(app, "/day/ts/tail")
+    with connection:
+        took = stop(app, source="day")
+        connection.settimeout(AT_ONCE)
+        while connection.recv(65536):
+            pass
+    told("open tail", took)
+    assert took < AT_ONCE
+
+
 def test_hung_with_an_answer_half_sent(app: Spoken, told: Callable[[str, float], None]) -> None:
     connection, answer = begin(app, LONG)
     hung = app.box.pid_of(STORE)
