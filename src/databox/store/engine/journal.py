@@ -50,16 +50,19 @@ def columns(times: bytes, values: bytes, whole: bytes) -> tuple[Sequence[int], S
 class Tail:
     """The points of one series that are in the journal."""
 
-    __slots__ = ("_times", "points")
+    __slots__ = ("_last", "_times", "points")
 
     def __init__(self, points: dict[int, Content] | None = None) -> None:
         self.points = {} if points is None else points
         self._times: list[int] | None = None
+        self._last = max(self.points, default=None)
 
     def put(self, t: int, content: Content) -> None:
         """Take a point, in place of an older one for the same moment."""
         self.points[t] = content
         self._times = None
+        if self._last is None or t > self._last:
+            self._last = t
 
     def times(self, first: int, last: int) -> list[int]:
         """The times from `first` to `last`, in order."""
@@ -69,7 +72,10 @@ class Tail:
 
     def newest(self, last: int) -> int | None:
         """The newest time up to `last`."""
-        return max((t for t in self.points if t <= last), default=None)
+        if self._last is None or self._last <= last:
+            return self._last
+        before = self.times(min(self.points), last)
+        return before[-1] if before else None
 
 
 class Journal:
