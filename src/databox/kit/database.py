@@ -113,7 +113,7 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     """
     outermost = not connection.in_transaction
     try:
-        with explained(), connection:
+        with explained(connection), connection:
             yield
     except BaseException:
         # After a page that fails its check nothing works but this, not even ending the savepoint;
@@ -160,20 +160,29 @@ def rows(
     Raises:
         Unavailable: as `open_database`.
     """
-    with explained():
+    with explained(connection):
         return connection.execute(text, values).fetchall()
 
 
 @contextmanager
-def explained(path: Path | None = None) -> Iterator[None]:
-    """Turn what the database library raises into errors that say what to do."""
+def explained(file: Path | apsw.Connection | None = None) -> Iterator[None]:
+    """Turn what the database library raises into errors that name the file and what to do."""
     try:
         yield
     except apsw.Error as error:
-        raise explain(error, path) from error
+        raise explain(error, _path(file)) from error
     except OSError as error:
         code = _BY_ERRNO.get(error.errno or 0, "disk-trouble")
-        raise _trouble(code, path, str(error.strerror)) from error
+        raise _trouble(code, _path(file), str(error.strerror)) from error
+
+
+def _path(file: Path | apsw.Connection | None) -> Path | None:
+    if not isinstance(file, apsw.Connection):
+        return file
+    try:
+        return Path(file.filename)
+    except apsw.ConnectionClosedError:
+        return None
 
 
 def explain(error: apsw.Error, path: Path | None = None) -> DataboxError:
