@@ -145,6 +145,8 @@ export interface RetentionPreview {
   points: number
   drops: number
   before: number | null
+}
+
 export interface StoreTrouble {
   store: string
   what: string
