@@ -99,19 +99,6 @@ export interface Offers {
   offers: Offer[]
 }
 
-export interface SourceRow {
-  store: string
-  id: string
-  type: string
-  description: string
-  unit: string
-  vendor: string
-  store_type: string
-  actuator: boolean
-  driver: string
-  fields: string[]
-}
-
 export interface LeftSource {
   name: string
   store: string
@@ -145,6 +132,19 @@ export interface RetentionPreview {
   points: number
   drops: number
   before: number | null
+}
+
+export interface SourceRow {
+  store: string
+  id: string
+  type: string
+  description: string
+  unit: string
+  vendor: string
+  store_type: string
+  actuator: boolean
+  driver: string
+  fields: string[]
 }
 
 export interface StoreTrouble {
