@@ -12,6 +12,7 @@ from databox.wire.errors import BadRequest
 from databox.wire.tokens import BadToken
 
 _LONGEST_NAME = 128
+OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,16 @@ def refuse_rated(caveats: Caveats) -> None:
     """
     if caveats.rates:
         raise BadToken("the token allows single requests only", code="token-caveat")
+
+
+def refuse_guests(user: str, role: str) -> None:
+    """For what a component does by its grant, and of all people only the owner may do.
+
+    Raises:
+        BadToken: somebody else is signed in.
+    """
+    if user and role != OWNER:
+        raise BadToken("only the owner may do this", code="token-role", field="role", found=role)
 
 
 def source_permitted(caveats: Caveats, source: str) -> None:

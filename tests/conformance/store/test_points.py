@@ -406,6 +406,21 @@ def test_deleting_says_what_in_so_many_words(play: Play, body: Any, field: str) 
     play(story)
 
 
+@pytest.mark.parametrize(("role", "status"), [("owner", 200), ("member", 401)])
+@pytest.mark.parametrize("path", ["/load/ts/delete", "/load/kv/delete"])
+def test_of_people_only_the_owner_deletes(play: Play, path: str, role: str, status: int) -> None:
+    async def story(store: Running) -> None:
+        response = await store.ask(
+            "POST", path, {"whole": True}, caller="gateway", grant="user",
+            caveats=["user = Ada", f"role = {role}", 'datasources = ["load"]'],
+        )  # fmt: skip
+        assert response.status == status
+        if status == 401:
+            assert json.loads(response.body)["error"]["code"] == "token-role"
+
+    play(story)
+
+
 def test_the_latest_reading_is_that_of_the_columns(play: Play) -> None:
     async def story(store: Running) -> None:
         await write(store, [10], [1])

@@ -41,6 +41,7 @@ class ColumnAnswers:
         """Delete points of a stretch, or all of a source."""
         source = asked.name(request, "source", verified.caveats)
         asked.refuse_bounded(verified.caveats)
+        asked.refuse_guests(verified.user, verified.role)
         write = _deletion(request.body, source)
         stretch = (write.first, write.last) if isinstance(write, DeletePoints) else (None, None)
         written = access(verified, DELETE, source, earliest=stretch[0], latest=stretch[1])

@@ -91,6 +91,7 @@ class ValueAnswers:
         """Delete the value under a key."""
         key = asked.name(request, "key", verified.caveats)
         asked.refuse_bounded(verified.caveats)
+        asked.refuse_guests(verified.user, verified.role)
         written = access(verified, DELETE, key)
         deleted = await self._means.door.write(verified, DeleteValue(key), written)
         return Response(200, b'{"deleted":%b}' % (b"true" if deleted else b"false"))
