@@ -64,8 +64,10 @@ class StoreMachine(RuleBasedStateMachine):
         if not hasattr(self, "root"):
             return
         try:
-            self._compare()
-            self._power_cut(Fate.LOST, 0, [self.model])
+            # Without a reader a step has failed, and is the thing to tell of.
+            if self.reader is not None:
+                self._compare()
+                self._power_cut(Fate.LOST, 0, [self.model])
         finally:
             self._abandon()
             self.below.close()

@@ -95,7 +95,9 @@ def left_after(moment: Moment, fate: Fate, seed: int, folder: Path) -> None:
     forget(folder)
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "every", [5, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_a_power_cut_before_any_write_leaves_whole_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, tell: Callable[[str], None]
 ) -> None:

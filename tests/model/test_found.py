@@ -45,6 +45,21 @@ def test_a_block_that_could_not_be_read_for_once_is_not_given_up(tmp_path: Path)
         file.close()
 
 
+@pytest.mark.parametrize("kind", [Kind.POWER, Kind.READ])
+def test_a_store_that_does_not_open_says_so_in_one_way(tmp_path: Path, kind: Kind) -> None:
+    disk = lay_out({}, tmp_path / "disk")
+    refused = 0
+    with below(disk):
+        StoreFile(disk.folder / "store.db", KEY).close()
+        for after in range(40):
+            disk.fault = Fault(kind, after)
+            try:
+                StoreFile(disk.folder / "store.db", KEY).close()
+            except Unavailable:
+                refused += 1
+    assert refused
+
+
 @pytest.mark.parametrize("delete", [DeleteSource("a"), DeletePoints("a", EARLIEST, LATEST)])
 def test_a_series_of_which_all_is_deleted_is_gone(
     file: StoreFile, delete: DeleteSource | DeletePoints

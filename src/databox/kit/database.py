@@ -152,6 +152,12 @@ def keep_room(connection: apsw.Connection) -> None:
         connection.pragma("cache_size", kept)
 
 
+def let_go(connection: apsw.Connection) -> None:
+    """Close a connection that is of no use any more; that this fails as well is no news."""
+    with suppress(apsw.Error):
+        connection.close()
+
+
 def rows(
     connection: apsw.Connection, text: str, values: Sequence[Any] | dict[str, Any] = ()
 ) -> list[tuple[Any, ...]]:
@@ -292,7 +298,7 @@ def _connect(path: Path, key: bytes, *, wal: bool) -> apsw.Connection:
         _unlock(connection, path, key)
         _settle(connection, path, wal=wal)
     except BaseException:
-        connection.close()
+        let_go(connection)
         raise
     return connection
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from databox.kit import log as lines
-from databox.kit.database import explained, open_again, prepare, rows
+from databox.kit.database import explained, let_go, open_again, prepare, rows
 from databox.store import audit
 from databox.store.engine import schema
 from databox.store.engine.blocks import attempt
@@ -97,7 +97,11 @@ class StoreFile:
         self._connection = open_current(path, key)
         self._n, self._head, self._total = 0, audit.START, 0
         self._unsure = self._to_clear = False
-        self._load()
+        try:
+            self._load()
+        except BaseException:
+            let_go(self._connection)
+            raise
 
     def commit(
         self, records: Mapping[bytes, int], writes: Sequence[Write], now: int

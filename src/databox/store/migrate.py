@@ -21,7 +21,14 @@ from typing import Any, Final
 import apsw
 
 from databox.kit import log as lines
-from databox.kit.database import explained, open_again, open_database, rows, transaction
+from databox.kit.database import (
+    explained,
+    let_go,
+    open_again,
+    open_database,
+    rows,
+    transaction,
+)
 from databox.store.engine import schema
 from databox.store.engine.blocks import Blocks
 from databox.store.engine.points import content_of, render
@@ -66,7 +73,7 @@ def open_current(path: Path, key: bytes) -> apsw.Connection:
     try:
         plan = _plan(connection, path)
     except BaseException:
-        connection.close()
+        let_go(connection)
         raise
     copy = _copy_of(path)
     if plan is None and not copy.exists():
@@ -99,7 +106,7 @@ def plan_of(path: Path, key: bytes) -> Plan | None:
     try:
         return _plan(connection, path)
     finally:
-        connection.close()
+        let_go(connection)
 
 
 def _plan(connection: apsw.Connection, path: Path) -> Plan | None:
@@ -161,7 +168,7 @@ def _change(path: Path, key: bytes, plan: Plan) -> None:
         with explained(path):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
-        connection.close()
+        let_go(connection)
 
 
 def _move(connection: apsw.Connection, source: int, name: str) -> None:
