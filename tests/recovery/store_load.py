@@ -25,14 +25,16 @@ from databox.store.file import Reader, StoreFile
 from databox.store.readings import EARLIEST, LATEST
 from databox.wire.errors import DataboxError
 
-NUMBERS, DOCUMENTS = "temperature", "message"
+NUMBERS, DOCUMENTS, COLUMNS = SOURCES = "temperature", "message", "power"
+_AT_ONCE = 2000
+"""Points of one request that writes columns: enough to make blocks."""
 _KEYS = ("scene", "rule")
 _WRITERS = 6
 
 
 def value_of(source: str, t: int) -> object:
     """What is written at a time, so that a point that was mixed up shows."""
-    return t % 1000 / 4 if source == NUMBERS else {"n": t, "text": "word " * (t % 40)}
+    return {"n": t, "text": "word " * (t % 40)} if source == DOCUMENTS else t % 1000 / 4
 
 
 @dataclass(slots=True)
@@ -40,11 +42,13 @@ class Promises:
     """What clients sent, and what they were told is so.
 
     `sent`, `kept`: times by source; `shown`: what readers and subscribers were sent, with its
-    value. `sets`: the last number acknowledged under each key, and the last one sent.
+    value. `gone`: times among columns of which the deletion was acknowledged. `sets`: the last
+    number acknowledged under each key, and the last one sent.
     """
 
-    sent: dict[str, set[int]] = field(default_factory=lambda: {NUMBERS: set(), DOCUMENTS: set()})
-    kept: dict[str, set[int]] = field(default_factory=lambda: {NUMBERS: set(), DOCUMENTS: set()})
+    sent: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in SOURCES})
+    kept: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in SOURCES})
+    gone: set[int] = field(default_factory=set)
     shown: dict[int, object] = field(default_factory=dict)
     sets: dict[str, tuple[int, int]] = field(default_factory=dict)
     times: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns() // 10**6))
@@ -63,6 +67,7 @@ class Found:
             assert promises.kept[source] <= points.keys(), "an acknowledged point is gone"
             assert points.keys() <= promises.sent[source], "nobody sent that point"
             assert all(value == value_of(source, t) for t, value in points.items())
+        assert not promises.gone & self.points[COLUMNS].keys(), "a deleted point is back"
         numbers = self.points[NUMBERS]
         assert all(numbers.get(t) == value for t, value in promises.shown.items())
         for key, (kept, sent) in promises.sets.items():
@@ -105,7 +110,7 @@ class StoreProcess:
         sources = itertools.cycle((NUMBERS, DOCUMENTS))
         clients = [self._write(next(sources), promises) for _ in range(_WRITERS)]
         clients += [self._set(key, promises) for key in _KEYS]
-        clients += [self._read(promises), self._listen(promises)]
+        clients += [self._read(promises), self._listen(promises), self._pour(promises)]
         await asyncio.gather(*map(_until_it_dies, clients))
 
     async def _write(self, source: str, promises: Promises) -> None:
@@ -118,6 +123,21 @@ class StoreProcess:
                 response = await connection.request("POST", path, headers, body)
                 assert response.status == 200, response.body
                 promises.kept[source].add(t)
+
+    async def _pour(self, promises: Promises) -> None:
+        """Write columns, and take every other one away again, all but its ends."""
+        with closing(self._connect(DRIVER)) as connection:
+            for number in itertools.count():
+                times = list(itertools.islice(promises.times, _AT_ONCE))
+                promises.sent[COLUMNS] |= set(times)
+                data = [value_of(COLUMNS, t) for t in times]
+                await _post(connection, "columns", {"timestamps": times, "data": data})
+                promises.kept[COLUMNS] |= set(times)
+                if number % 2:
+                    inner = set(times[1:-1])
+                    promises.kept[COLUMNS] -= inner
+                    await _post(connection, "delete", {"from": times[1], "to": times[-2]})
+                    promises.gone |= inner
 
     async def _set(self, key: str, promises: Promises) -> None:
         path = f"/{key}/kv"
@@ -179,7 +199,7 @@ def found_on(folder: Path, copy: Path) -> Found:
     with closing(file), closing(file.reader()) as reader:
         assert audit.broken_at(reader.chain()) is None
         return Found(
-            {source: dict(_points(reader, source)) for source in (NUMBERS, DOCUMENTS)},
+            {source: dict(_points(reader, source)) for source in SOURCES},
             {key: _number(reader.value(key)) for key in _KEYS},
         )
 
@@ -190,8 +210,15 @@ def _points(reader: Reader, source: str) -> Iterator[tuple[int, object]]:
             yield each.t, json.loads(each.data)
 
 
-def _number(value: bytes | None) -> int:
-    return int(value or 0)
+def _number(value: tuple[bytes, str] | None) -> int:
+    return int(value[0]) if value else 0
+
+
+async def _post(connection: Connection, what: str, body: object) -> None:
+    path = f"/{COLUMNS}/ts/{what}"
+    headers = {"x-api-key": token(DRIVER, "POST", path)}
+    response = await connection.request("POST", path, headers, json.dumps(body).encode())
+    assert response.status == 200, response.body
 
 
 async def _until_it_dies(client: Coroutine[None, None, None]) -> None:
