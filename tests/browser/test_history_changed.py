@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.box_by_script import PASSPHRASE
+from tests.box_by_script import PASSPHRASE, wait_for
 from tests.browser.owner import Owner, end, port_of, real_box
 
 from databox.box.keys import Keyring
@@ -152,5 +152,5 @@ def test_an_older_copy_put_back_is_told(box: Watched) -> None:
     alarm = box.page.get_by_role("alert").first
     expect(alarm).to_contain_text(re.compile("Lines are missing|was rewritten"))
     # The source remembers too what it told.
-    said = box.owner.box.verb("status").stdout
-    assert "ALARM: An older copy of the History was put back" in said
+    said = "ALARM: An older copy of the History was put back"
+    wait_for(20, lambda: said in box.owner.box.verb("status").stdout)

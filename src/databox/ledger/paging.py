@@ -24,8 +24,11 @@ async def bundle_page(ledger: Ledger, first: int) -> bytes:
                 return _joined(lines) + next_line(line.n)
             lines.append(line)
         await asyncio.sleep(0)
-    # The read that found no more and this wait for nothing, so no entry comes between them.
+    # Nothing is waited for until the page is made, so only what the checkpoint itself brings, heads
+    # of stores that wait for their lines, comes between.
     checkpoint = ledger.checkpoint()
+    for batch in ledger.lines(first + len(lines), checkpoint.size):
+        lines += batch
     marks = await _marks(ledger, first)
     for line in lines:
         marks.add(line.hash)

@@ -213,6 +213,14 @@ def test_the_bundle_verifies_without_the_box(box: Box) -> None:
     assert (verdict.problem, verdict.size, len(found)) == ("", 4, 1)
 
 
+def test_heads_that_wait_for_their_lines_are_in_the_bundle(box: Box) -> None:
+    written(box)
+    head = StoreHead(store="os-monitor-store", head="05", records=5)
+    box.call("POST", "/entries", api.EntryRequest(events=(head,)), "os-monitor-store")
+    verdict = verify_bundle(lines_of(pages(box)), box.ledger.public_key)
+    assert (verdict.problem, verdict.size) == ("", 5)
+
+
 def test_a_ledger_larger_than_an_answer_comes_in_pages_that_verify(box: Box) -> None:
     grown(box)
     found = pages(box)
