@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.store.worlds import Column, Socket, Worlds, worlds
 
@@ -46,16 +46,22 @@ class Case:
 Maker = Callable[[random.Random, int], Case]
 
 
-@pytest.fixture(scope="module", params=["fresh", "packed"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[asyncio.Runner, Worlds]]:
-    """Two stores that all examples of this file use, each with a source of its own.
+Pair = tuple[asyncio.Runner, Worlds]
 
-    Packed: what is written is sealed into blocks and summed up at once, and not only after a while.
-    """
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """Two stores that all examples of this file use, each with a source of its own."""
+    with asyncio.Runner() as runner, worlds(runner) as both:
+        yield runner, both
+
+
+@pytest.fixture
+def packed() -> Iterator[Pair]:
+    """The same, where what is written is sealed and summed up at once, and not after a while."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "packed":
-            patch.setattr(Hot, "is_full", property(lambda _: True))
-            patch.setattr(Hot, "is_over", property(lambda _: True))
+        patch.setattr(Hot, "is_full", property(lambda _: True))
+        patch.setattr(Hot, "is_over", property(lambda _: True))
         with asyncio.Runner() as runner, worlds(runner) as both:
             yield runner, both
 
@@ -159,26 +165,45 @@ KINDS: tuple[Maker, ...] = (
 )
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32))
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+SEEDS = st.integers(0, 2**32)
+OFTEN = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@each_kind
+@settings(OFTEN, max_examples=50)
+@given(seed=SEEDS)
 def test_worlds_that_differ_in_what_is_hidden_answer_alike(
-    kind: Maker, seed: int, pair: tuple[asyncio.Runner, Worlds]
+    kind: Maker, seed: int, pair: Pair
 ) -> None:
-    runner, both = pair
-    runner.run(_play(both, kind, random.Random(seed)))
+    pair[0].run(_play(pair[1], kind, random.Random(seed)))
+
+
+@each_kind
+@settings(OFTEN, max_examples=8)
+@given(seed=SEEDS)
+def test_packed_worlds_answer_alike(kind: Maker, seed: int, packed: Pair) -> None:
+    packed[0].run(_play(packed[1], kind, random.Random(seed)))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=1000, deadline=None)
-@given(seed=st.integers(0, 2**32))
+@each_kind
+@settings(OFTEN, max_examples=1000)
+@given(seed=SEEDS)
 def test_worlds_that_differ_in_what_is_hidden_answer_alike_long(
-    kind: Maker, seed: int, pair: tuple[asyncio.Runner, Worlds]
+    kind: Maker, seed: int, pair: Pair
 ) -> None:
-    runner, both = pair
-    runner.run(_play(both, kind, random.Random(seed)))
+    pair[0].run(_play(pair[1], kind, random.Random(seed)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@each_kind
+@settings(OFTEN, max_examples=200)
+@given(seed=SEEDS)
+def test_packed_worlds_answer_alike_long(kind: Maker, seed: int, packed: Pair) -> None:
+    packed[0].run(_play(packed[1], kind, random.Random(seed)))
 
 
 async def _play(both: Worlds, kind: Maker, chance: random.Random) -> None:
