@@ -49,7 +49,10 @@ def main() -> int:
     take.add_argument("--json", metavar="FILE", type=Path, help="write everything there as JSON")
     take.add_argument("--place", metavar="FOLDER", type=Path, help="where fetched programs are")
     words = take.parse_args()
-    report = asyncio.run(Run(words.scale, words.place, alone=words.alone).all(words.only))
+    try:
+        report = asyncio.run(Run(words.scale, words.place, alone=words.alone).all(words.only))
+    except KeyboardInterrupt:
+        return 130
     print("\n".join(report.lines()))
     if words.json:
         report.save(words.json)
