@@ -43,12 +43,13 @@ class Promises:
 
     `sent`, `kept`: times by source; `shown`: what readers and subscribers were sent, with its
     value. `gone`: times among columns of which the deletion was acknowledged. `sets`: the last
-    number acknowledged under each key, and the last one sent.
+    number acknowledged under each key, and the last one sent. `count`: acknowledged requests.
     """
 
     sent: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in SOURCES})
     kept: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in SOURCES})
     gone: set[int] = field(default_factory=set)
+    count: int = 0
     shown: dict[int, object] = field(default_factory=dict)
     sets: dict[str, tuple[int, int]] = field(default_factory=dict)
     times: Iterator[int] = field(default_factory=lambda: itertools.count(time.time_ns() // 10**6))
@@ -123,6 +124,7 @@ class StoreProcess:
                 response = await connection.request("POST", path, headers, body)
                 assert response.status == 200, response.body
                 promises.kept[source].add(t)
+                promises.count += 1
 
     async def _pour(self, promises: Promises) -> None:
         """Write columns, and take every other one away again, all but its ends."""
@@ -133,6 +135,7 @@ class StoreProcess:
                 data = [value_of(COLUMNS, t) for t in times]
                 await _post(connection, "columns", {"timestamps": times, "data": data})
                 promises.kept[COLUMNS] |= set(times)
+                promises.count += 1
                 if number % 2:
                     inner = set(times[1:-1])
                     promises.kept[COLUMNS] -= inner
@@ -150,6 +153,7 @@ class StoreProcess:
                 response = await connection.request("POST", path, headers, body)
                 assert response.status == 200, response.body
                 promises.sets[key] = sent + 1, sent + 1
+                promises.count += 1
 
     async def _read(self, promises: Promises) -> None:
         with closing(self._connect(APP)) as connection:
