@@ -174,7 +174,9 @@ class Plain:
         count = 0
         for tags, points in self._series(source, None):
             gone = [each for each in points.items() if each[0] < before]
-            self.dropped.setdefault((source, tags), []).extend(gone)
+            # Of what is no number nothing is summed up, so nothing of it stays.
+            summed = [each for each in gone if numbers(each[1])]
+            self.dropped.setdefault((source, tags), []).extend(summed)
             count += _remove(points, EARLIEST, before - 1)
         return count
 
