@@ -10,7 +10,7 @@ from tests.model.machine import StoreMachine, counted
 
 from databox.kit import database
 
-OFTEN, FEW = 100, 3
+OFTEN, FEW = 100, 20
 pytestmark = pytest.mark.timeout(600)
 LONG = [pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
 
