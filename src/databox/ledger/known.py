@@ -89,8 +89,12 @@ class KnownHeads:
         )
 
     def delete(self, store: str) -> None:
-        """The owner has the store deleted."""
-        self._connection.execute("UPDATE ledger_known SET deleted = 1 WHERE store = ?", (store,))
+        """The owner has the store deleted; one that told nothing yet may still do so at its end."""
+        self._connection.execute(
+            "INSERT INTO ledger_known VALUES (?, '', 0, '', '', 0, 1)"
+            " ON CONFLICT (store) DO UPDATE SET deleted = 1",
+            (store,),
+        )
         self._connection.execute("DELETE FROM ledger_alarm WHERE store = ?", (store,))
 
     def make(self, store: str) -> None:
