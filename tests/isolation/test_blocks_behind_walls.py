@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -17,6 +18,7 @@ from databox.store.file import NewColumns, NewReading, StoreFile
 
 UID = 65_533
 COUNT = 50_000
+IN_PLACE = "import json; from tests.isolation.test_blocks_behind_walls import Birth, confined"
 
 
 def behind_walls(folder: Path) -> dict[str, object]:
@@ -39,8 +41,8 @@ def behind_walls(folder: Path) -> dict[str, object]:
     }
 
 
-def confined(birth: Birth, answer: int) -> None:
-    """In a process that is lost to the test."""
+def confined(birth: Birth) -> None:
+    """Print what comes of it, from a process that is lost."""
     try:
         runtime = folders_of(sys.path, Path(birth.directory))
         confine.enter_namespaces(birth)
@@ -54,7 +56,7 @@ def confined(birth: Birth, answer: int) -> None:
                 told = behind_walls(Path(DATA))
             except BaseException:  # noqa: BLE001 - told to the test
                 told = traceback.format_exc()
-            os.write(answer, json.dumps(told).encode())
+            os.write(1, json.dumps(told).encode())
             os._exit(0)
         os.waitpid(pid, 0)
     finally:
@@ -69,18 +71,17 @@ def test_a_confined_store_packs_and_unpacks_blocks() -> None:
             each.mkdir(exist_ok=True)
             each.chmod(0o755)
         os.chown(directory, UID, UID)
-        birth = Birth(
-            part="a-store", module="x", config={}, directory=str(directory),
-            scratch=str(scratch), uid=UID,
-        )  # fmt: skip
-        reading, answer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            confined(birth, answer)
-        os.close(answer)
-        with os.fdopen(reading) as answers:
-            told = json.loads(answers.read())
-        os.waitpid(pid, 0)
+        birth = {"part": "a-store", "module": "x", "config": {}, "uid": UID}
+        told_by = json.dumps(birth | {"directory": str(directory), "scratch": str(scratch)})
+        # An interpreter of its own, as the zygote's: what other tests have loaded is not in it.
+        ended = subprocess.run(
+            [sys.executable, "-c", f"{IN_PLACE}; confined(Birth(**json.loads({told_by!r})))"],
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=True,
+            timeout=120,
+        )
+        told = json.loads(ended.stdout)
     assert told == {
         "loaded before": [],
         "load": COUNT - 10,
