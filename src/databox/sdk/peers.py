@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from databox.sdk.http.client import Coming, Connection, Lost, Reply
@@ -52,14 +52,15 @@ class Peers:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._folder = folder
-        self._key = b64encode(key).decode()
+        self.key = b64encode(key).decode()
         self._now = now
         self._sleep = sleep
         self._lock = threading.Lock()
         self._tokens: dict[Route, tuple[str, float]] = {}
         self._idle: dict[str, list[Connection]] = {}
 
-    def call(
+    # What a request is made of, and how to go about it.
+    def call(  # noqa: PLR0913
         self,
         route: Route,
         body: bytes = b"",
@@ -67,10 +68,11 @@ class Peers:
         patience: float,
         once: bool = False,
         query: str = "",
+        type: str = "application/json",
     ) -> bytes:
         """Make a call under a token; the answer's body.
 
-        `body` is JSON; `query` is not part of what a token is for. For
+        `type`: of the body; `query` is not part of what a token is for. For
         `patience` seconds a peer that is away is tried again; with `once` only as long as it
         certainly received nothing.
 
@@ -84,11 +86,11 @@ class Peers:
         """
         target = f"{route.path}?{query}" if query else route.path
         reply = self._patiently(
-            route, patience, lambda: self._attempt(route, target, body), once=once
+            route, patience, lambda: self._attempt(route, target, body, type), once=once
         )
         if 200 <= reply.status < 300:
             return reply.body
-        raise _refused(route, reply)
+        raise refusal(route, reply)
 
     def send(self, route: Route, content: BinaryIO, type: str, *, patience: float) -> bytes:
         """Make a call whose body is the rest of a file that can be read twice; the answer's body.
@@ -113,20 +115,30 @@ class Peers:
         )
         if 200 <= reply.status < 300:
             return reply.body
-        raise _refused(route, reply)
+        raise refusal(route, reply)
 
-    def receive(self, route: Route, *, patience: float) -> Iterator[bytes]:
+    def receive(
+        self,
+        route: Route,
+        *,
+        patience: float,
+        query: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> Generator[bytes, None, None]:
         """The answer's body as it comes; nothing is asked before the first piece is.
+
+        `fields`: of the request's head, beside what every request has.
 
         Raises:
             Denied, NotFound, BadRequest, Unavailable: as `call`.
         """
+        target = f"{route.path}?{query}" if query else route.path
         found: list[Coming] = []
 
         def attempt(token: str) -> Reply:
-            fields = {"Host": route.target, "X-Api-Key": token}
+            named = {"Host": route.target, "X-Api-Key": token, **(fields or {})}
             connection = self._connection(route.target)
-            got = connection.download(route.path, fields, limit=MAX_OBJECT, most=MAX_REPLY)
+            got = connection.download(target, named, limit=MAX_OBJECT, most=MAX_REPLY)
             if isinstance(got, Coming):
                 found.append(got)
                 return Reply(200, b"")
@@ -137,7 +149,7 @@ class Peers:
             route, patience, lambda: self._under_token(route, attempt), once=False
         )
         if not found:
-            raise _refused(route, reply)
+            raise refusal(route, reply)
         try:
             yield from found[-1]
         except Lost as error:
@@ -190,41 +202,81 @@ class Peers:
             self._sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _attempt(self, route: Route, target: str, body: bytes) -> Reply:
-        return self._under_token(route, lambda token: self._send(route, target, token, body))
+    def _attempt(self, route: Route, target: str, body: bytes, type: str) -> Reply:
+        return self._under_token(route, lambda token: self._send(route, target, token, body, type))
 
     def _under_token(self, route: Route, send: Callable[[str], Reply]) -> Reply:
-        reply = send(self._token(route))
+        token = self._token(route)
+        reply = send(token)
         if reply.status != 401:
             return reply
-        # Its grant may have been replaced by another one: a new token tells.
-        with self._lock:
-            self._tokens.pop(route, None)
+        self.forget(route, token)
         return send(self._token(route))
 
     def _token(self, route: Route) -> str:
+        kept = self.kept(route)
+        if kept is not None:
+            return kept
+        return self.keep(route, self._send(TOKEN, TOKEN.path, self.key, self.token_request(route)))
+
+    # What follows is what `waiting.py` needs as well.
+
+    def kept(self, route: Route) -> str | None:
+        """The token that is kept for a route, while it holds."""
         with self._lock:
-            kept = self._tokens.get(route)
-        if kept is not None and self._now() < kept[1]:
-            return kept[0]
-        ask = {**route._asdict(), "lifetime": LIFETIME}
-        renew = self._now() + RENEW_AFTER
-        reply = self._send(TOKEN, TOKEN.path, self._key, json.dumps(ask).encode())
+            found = self._tokens.get(route)
+        return found[0] if found is not None and self._now() < found[1] else None
+
+    def token_request(self, route: Route) -> bytes:
+        """The body by which a token is asked for."""
+        return json.dumps({**route._asdict(), "lifetime": LIFETIME}).encode()
+
+    def keep(self, route: Route, reply: Reply) -> str:
+        """Keep the token that the arbiter gave.
+
+        Raises:
+            Lost: it may give one later.
+            Denied, Unavailable: as `call`.
+        """
         if reply.status == 400 and "has not registered" in reply.text:
             raise Lost(sent=False)  # the store is starting and has not fetched its secret yet
         if reply.status in HEALING:
             raise Lost(sent=False)
         if reply.status != 200:
-            raise _refused(route, reply)
+            raise refusal(route, reply)
         token = reply.body.decode("latin-1")
         with self._lock:
-            self._tokens[route] = (token, renew)
+            self._tokens[route] = (token, self._now() + RENEW_AFTER)
         return token
 
-    def _send(self, route: Route, target: str, credential: str, body: bytes) -> Reply:
+    def forget(self, route: Route, token: str) -> None:
+        """Forget a refused token: its grant may have been replaced by another one."""
+        with self._lock:
+            if self._tokens.get(route, ("",))[0] == token:
+                del self._tokens[route]
+
+    def socket(self, target: str) -> str:
+        """Where a service is reached."""
+        return f"{self._folder}/{target}.sock"
+
+    def unreachable(self, target: str) -> Denied:
+        """The error for a socket that is not there.
+
+        The box keeps the socket while its owner restarts, and takes it away with the grant.
+        """
+        return Denied(f"the box does not let this app reach {target}", found="no permission now")
+
+    def _send(
+        self,
+        route: Route,
+        target: str,
+        credential: str,
+        body: bytes,
+        type: str = "application/json",
+    ) -> Reply:
         fields = {"Host": route.target, "X-Api-Key": credential}
         if body:
-            fields["Content-Type"] = "application/json"
+            fields["Content-Type"] = type
         connection = self._connection(route.target)
         try:
             reply = connection.request(route.method, target, fields, body, limit=MAX_REPLY)
@@ -240,15 +292,11 @@ class Peers:
                 if connection.idle():
                     return connection
                 connection.close()
-        path = f"{self._folder}/{target}.sock"
         try:
-            return Connection(path)
+            return Connection(self.socket(target))
         except Lost as lost:
-            # The box keeps the socket while its owner restarts, and takes it away with the grant.
             if isinstance(lost.__cause__, FileNotFoundError):
-                raise Denied(
-                    f"the box does not let this app reach {target}", found="no permission now"
-                ) from lost
+                raise self.unreachable(target) from lost
             raise
 
     def _put_back(self, target: str, connection: Connection) -> None:
@@ -260,7 +308,8 @@ class Peers:
         connection.close()
 
 
-def _refused(route: Route, reply: Reply) -> DataboxError:
+def refusal(route: Route, reply: Reply) -> DataboxError:
+    """The error that an answer stands for."""
     kinds: dict[int, type[DataboxError]] = {
         401: Denied,
         403: Denied,

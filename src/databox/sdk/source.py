@@ -1,7 +1,7 @@
 """A source as an app sees it: one `ask`, answered by a store, or by invented data until allowed."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -9,7 +9,15 @@ from databox.sdk.readings import EXACTNESS, Reading, Readings, means, tally
 from databox.wire.errors import BadRequest, Denied, NotFound
 
 if TYPE_CHECKING:
+    from databox.sdk.aio import AioSource
+    from databox.sdk.events import Event
+    from databox.sdk.line import Line, Refused, Sleep
+    from databox.sdk.many import Many
     from databox.sdk.objects import Objects, StoredObject
+    from databox.sdk.peers import Peers
+    from databox.sdk.points import Points
+    from databox.sdk.questions import Window
+    from databox.sdk.surroundings import Granted
 
 DAY = 86_400_000
 WORDS: dict[str, str] = {duration: word for word, duration in EXACTNESS.items()}
@@ -150,6 +158,133 @@ class Source:
         except Denied as error:
             raise self._refused(error) from error
 
+    # Each says one thing of what is wanted, and all have defaults.
+    def points(  # noqa: PLR0913
+        self,
+        *,
+        since: int | datetime | None = None,
+        until: int | datetime | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+        fields: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Points":
+        """Points, however many, in order of time: iterated over they come page by page.
+
+        `fields`: the members to show of documents. `tags`: what a point's series must have.
+        Nothing is read before the first page is asked for, and one page is held at a time.
+
+        Raises:
+            BadRequest: the owner allowed windows only.
+        """
+        from databox.sdk import questions
+        from databox.sdk.points import Points
+
+        asked = questions.points(
+            since=since,
+            until=until,
+            limit=limit,
+            newest_first=newest_first,
+            fields=fields,
+            tags=tags,
+        )
+        return Points(self._many, asked)
+
+    def at(self, t: int | datetime, *, tags: Mapping[str, str] | None = None) -> Reading | None:
+        """The reading that held at a moment: the newest up to it, None if there is none."""
+        from databox.sdk.line import drive
+
+        return drive(self._many().at(_milliseconds(t), tuple((tags or {}).items())))
+
+    def length(
+        self,
+        *,
+        since: int | datetime | None = None,
+        until: int | datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> int:
+        """How many points there are.
+
+        Raises:
+            BadRequest: the owner allowed windows only.
+        """
+        from databox.sdk.line import drive
+
+        return drive(self._many().length(self.points(since=since, until=until, tags=tags).asked))
+
+    # As `points`.
+    def windows(  # noqa: PLR0913
+        self,
+        every: str,
+        *,
+        of: Sequence[str] = ("count", "min", "max", "mean"),
+        since: int | datetime | None = None,
+        until: int | datetime | None = None,
+        field: Sequence[str] | str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Iterator[Window]":
+        """What the points come to, window by window, as the store computes it; not of empty ones.
+
+        `every`: `minute`, `15 minutes`, `hour`, `day`, or a duration such as `PT6H`. `of`: some of
+        `count`, `sum`, `min`, `max`, `mean`, `median`, `sd`, and percentiles such as `p95`.
+        `field`: members of documents; all that are numbers if none is named.
+
+        Raises:
+            BadRequest: an unknown word, or more than the owner allowed.
+        """
+        from databox.sdk import questions
+        from databox.sdk.line import drive_all
+
+        asked = questions.windows(
+            every=every, of=of, since=since, until=until, field=field, tags=tags
+        )
+        return drive_all(self._many().windows(asked))
+
+    def follow(
+        self,
+        after: "str | int | datetime | None" = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Iterator[Event]":
+        """What is written from now on, as it is written; waits for more and never ends by itself.
+
+        `after`: the `id` of the last event that came, or a time: it is told first what came
+        since. A connection that breaks is made again, and each event comes once.
+
+        Raises:
+            Denied: access was stopped.
+        """
+        from databox.sdk.line import drive_all
+
+        begin = _milliseconds(after) if isinstance(after, datetime) else after
+        return drive_all(self._many().follow(begin, tuple((tags or {}).items())))
+
+    @property
+    def aio(self) -> "AioSource":
+        """The same for programs that use asyncio."""
+        from databox.sdk.aio import AioSource
+
+        return AioSource(self)
+
+    def _many(
+        self,
+        line: "Callable[[Peers, Refused], Line] | None" = None,
+        sleep: "Sleep | None" = None,
+    ) -> "Many":
+        """Much of it at once; over a line that blocks, if no other is given."""
+        from databox.sdk.line import Blocking, block
+
+        reader = self._reader()
+        found = _stored(reader)
+        if found is None:
+            from databox.sdk.pretended import PretendedMany
+
+            return PretendedMany(reader, self._now, sleep or block)
+        from databox.sdk.many import StoredMany
+
+        peers, granted = found
+        return StoredMany((line or Blocking)(peers, self._refused), granted, sleep or block)
+
     def _read(self, start: int, end: int) -> Iterator[Reading]:
         reader = self._reader()
         try:
@@ -204,6 +339,13 @@ def ask(  # noqa: PLR0913
 def client_id(type: str) -> str:
     """The client id of an ask that was given no name: `cpu-load` becomes `CPU_LOAD`."""
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in type.upper())[:40]
+
+
+def _stored(reader: Reader) -> "tuple[Peers, Granted] | None":
+    """Where a reader reads from; None for what is invented, or given by a test."""
+    from databox.sdk.stored import StoredReader
+
+    return (reader.peers, reader.granted) if isinstance(reader, StoredReader) else None
 
 
 def _milliseconds(at: int | datetime) -> int:

@@ -33,20 +33,20 @@ class StoredReader:
     allowed = True
 
     def __init__(self, peers: Peers, granted: Granted) -> None:
-        self._peers = peers
-        self._granted = granted
+        self.peers = peers
+        self.granted = granted
         self.unit = granted.unit
         self.exact = granted.exact
 
     def latest(self) -> Reading | None:
         """The newest reading; with windows, the last closed one."""
-        body = self._peers.call(self._route("latest"), patience=PATIENCE)
+        body = self.peers.call(self._route("latest"), patience=PATIENCE)
         found = readings(body, windows=self.exact in WINDOWS_MS)
         return found[-1] if found else None
 
     def between(self, start: int, end: int) -> Iterator[Reading]:
         """Readings from `start` to `end`, oldest first, as far back as the owner allows."""
-        earliest, newest = bounds(self._peers.token(self._route("range"), patience=PATIENCE))
+        earliest, newest = bounds(self.peers.token(self._route("range"), patience=PATIENCE))
         start, end = max(start, earliest), min(end, newest)
         # A window that is cut is not shown at all.
         step = WINDOWS_MS.get(self.exact, 1)
@@ -67,14 +67,14 @@ class StoredReader:
 
     def objects(self) -> Objects:
         """The source's large objects."""
-        return Objects(self._peers, self._granted.store, self._granted.source)
+        return Objects(self.peers, self.granted.store, self.granted.source)
 
     def _range(self, start: int, end: int) -> bytes:
         asked = json.dumps({"startTimestamp": start, "endTimestamp": end}).encode()
-        return self._peers.call(self._route("range"), asked, patience=PATIENCE)
+        return self.peers.call(self._route("range"), asked, patience=PATIENCE)
 
     def _route(self, what: str) -> Route:
-        return Route(self._granted.store, "GET", f"/{self._granted.source}/ts/{what}")
+        return Route(self.granted.store, "GET", f"/{self.granted.source}/ts/{what}")
 
 
 def readings(body: bytes, *, windows: bool) -> list[Reading]:
@@ -84,7 +84,7 @@ def readings(body: bytes, *, windows: bool) -> list[Reading]:
         Unavailable: it is something else.
     """
     try:
-        return [_reading(record, windows) for record in json.loads(body)]
+        return [reading_of(record, windows) for record in json.loads(body)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unavailable("the store's answer is not a list of readings") from error
 
@@ -105,7 +105,8 @@ def bounds(token: str) -> tuple[int, int]:
     return earliest, newest
 
 
-def _reading(record: Any, windows: bool) -> Reading:
+def reading_of(record: Any, windows: bool) -> Reading:
+    """One record of a store, of one value or of a window."""
     t, value = int(record["timestamp"]), record["data"]
     if not windows:
         return Reading(t, value)

@@ -59,7 +59,7 @@ class Connection:
         """
         if body or method == "POST":
             fields = {**fields, "Content-Length": str(len(body))}
-        text = _head(method, target, fields) + body
+        text = head_of(method, target, fields) + body
         self.reusable = False
         try:
             self._socket.sendall(text)
@@ -87,7 +87,7 @@ class Connection:
         self.reusable = False
         self._socket.settimeout(OBJECT_SECONDS)
         try:
-            self._socket.sendall(_head("POST", target, {**fields, "Content-Length": str(length)}))
+            self._socket.sendall(head_of("POST", target, {**fields, "Content-Length": str(length)}))
             whole = self._send(content, length)
             reply = self._stream.read(limit)
         except (OSError, Closed) as error:
@@ -104,16 +104,17 @@ class Connection:
 
         Raises:
             Lost: the connection broke.
-            BadRequest: the answer is not HTTP, too large, or does not say how long it is.
+            BadRequest: the answer is not HTTP or too large.
         """
         self.reusable = False
         self._socket.settimeout(OBJECT_SECONDS)
         try:
-            self._socket.sendall(_head("GET", target, fields))
+            self._socket.sendall(head_of("GET", target, fields))
             head, length = self._stream.begin(limit)
             status = number(head.start[1], 10, 999)
-            if 200 <= status < 300 and length is not None:
-                return Coming(self, self._stream.pieces(length), head.keep_alive)
+            if 200 <= status < 300:
+                pieces = self._stream.chunks() if length is None else self._stream.pieces(length)
+                return Coming(self, pieces, head.keep_alive)
             body = b"".join(self._stream.pieces(min(length or 0, most)))
             return Reply(status, body)
         except (OSError, Closed) as error:
@@ -180,6 +181,7 @@ class Coming:
         self.connection.reuse(self._keep)
 
 
-def _head(method: str, target: str, fields: Mapping[str, str]) -> bytes:
+def head_of(method: str, target: str, fields: Mapping[str, str]) -> bytes:
+    """The head of a request."""
     lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")

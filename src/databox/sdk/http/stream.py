@@ -9,6 +9,7 @@ from databox.sdk.http.head import Head
 from databox.wire.errors import BadRequest
 
 PIECE = 64 * 1024
+MOST_OF_A_CHUNK = 2 * 1024 * 1024
 
 
 class Message(NamedTuple):
@@ -68,16 +69,35 @@ class Stream:
             length -= len(piece)
             yield piece
 
+    def chunks(self) -> Iterator[bytes]:
+        """The chunked body behind a head, as it comes, however long; a chunk has up to 2 MiB.
+
+        Raises:
+            ConnectionError: it closed before the end.
+            BadRequest: this is no such body.
+            OSError: it broke or timed out.
+        """
+        try:
+            while piece := self._chunk(MOST_OF_A_CHUNK):
+                yield piece
+        except Closed as error:
+            raise ConnectionError("the connection closed within a message") from error
+
     def _chunks(self, limit: int) -> bytes:
         body = bytearray()
-        while True:
-            line = self._take(self._find(b"\r\n", 1024))[:-2].decode("latin-1")
-            size = head.number(line.partition(";")[0].strip(), 16, limit - len(body))
-            if size == 0:
-                while self._take(self._find(b"\r\n", head.MAX_HEAD)) != b"\r\n":
-                    pass  # trailers say nothing that we use
-                return bytes(body)
-            body += self._take(size + 2)[:-2]
+        while piece := self._chunk(limit - len(body)):
+            body += piece
+        return bytes(body)
+
+    def _chunk(self, limit: int) -> bytes:
+        """The next chunk, empty at the end of the body."""
+        line = self._take(self._find(b"\r\n", 1024))[:-2].decode("latin-1")
+        size = head.number(line.partition(";")[0].strip(), 16, limit)
+        if size:
+            return self._take(size + 2)[:-2]
+        while self._take(self._find(b"\r\n", head.MAX_HEAD)) != b"\r\n":
+            pass  # trailers say nothing that we use
+        return b""
 
     def _find(self, mark: bytes, limit: int) -> int:
         while (at := self._rest.find(mark)) < 0:
