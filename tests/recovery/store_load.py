@@ -26,8 +26,8 @@ from databox.store.readings import EARLIEST, LATEST
 from databox.wire.errors import DataboxError
 
 NUMBERS, DOCUMENTS, COLUMNS = SOURCES = "temperature", "message", "power"
-_AT_ONCE = 2000
-"""Points of one request that writes columns: enough to make blocks."""
+_AT_ONCE, _TIMES = 1200, 4
+"""Points of one request that writes columns, enough to make blocks, and such requests of a life."""
 _KEYS = ("scene", "rule")
 _WRITERS = 6
 
@@ -129,7 +129,7 @@ class StoreProcess:
     async def _pour(self, promises: Promises) -> None:
         """Write columns, and take every other one away again, all but its ends."""
         with closing(self._connect(DRIVER)) as connection:
-            for number in itertools.count():
+            for number in range(_TIMES):
                 times = list(itertools.islice(promises.times, _AT_ONCE))
                 promises.sent[COLUMNS] |= set(times)
                 data = [value_of(COLUMNS, t) for t in times]
