@@ -111,7 +111,8 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     Raises:
         Unavailable: as `open_database`.
     """
-    outermost = not connection.in_transaction
+    with explained(connection):
+        outermost = not connection.in_transaction
     try:
         with explained(connection), connection:
             yield

@@ -296,6 +296,9 @@ class _Committer:
         began = perf_counter()
         try:
             return self._commit(group)
+        except Exception as error:  # noqa: BLE001  the thread's edge: whoever waits must hear of it
+            lines.failure(log, "commit-failed", error)
+            return _failed(group, Unavailable("the store could not write", code="commit"))
         finally:
             self._took += (perf_counter() - began - self._took) / _REMEMBERED
 
@@ -309,9 +312,6 @@ class _Committer:
             if error.code == "disk-full":
                 self._reserve.release()
             return self._reads_only(group, error)
-        except Exception as error:  # noqa: BLE001  the thread's edge: whoever waits must hear of it
-            lines.failure(log, "commit-failed", error)
-            return _failed(group, Unavailable("the store could not write", code="commit"))
 
     def maintain(self) -> bool:
         """Pack a little of what was written; whether there is more to do."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -183,6 +184,32 @@ def test_an_error_nobody_foresaw_reaches_those_who_wait(play: Play) -> None:
     async def story(bench: Bench) -> None:
         with pytest.raises(Unavailable):
             await bench.writer.write(NewState("x", object()))  # type: ignore[arg-type]
+        bench.clock.advance(RETRY)
+        await bench.write()
+
+    play(story)
+
+
+def test_a_file_that_cannot_be_opened_again_is_tried_until_it_can(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed then; whoever asks meanwhile is refused, and nobody waits."""
+
+    def away(*_: object) -> NoReturn:
+        raise Unavailable("the disk is away", code="database-unreachable")
+
+    async def story(bench: Bench) -> None:
+        bench.disk.fails = Unavailable("the disk reports an error", code="disk-trouble")
+        with pytest.raises(Unavailable):
+            await bench.write()
+        bench.disk.fails = None
+        with monkeypatch.context() as patched:
+            patched.setattr("databox.store.file.open_again", away)
+            for _ in range(2):
+                bench.clock.advance(RETRY)
+                for asked in (bench.read(), bench.write()):
+                    await asyncio.wait([asked], timeout=5)
+                    assert isinstance(asked.exception(), Unavailable)
         bench.clock.advance(RETRY)
         await bench.write()
 
