@@ -582,6 +582,42 @@ def test_a_damaged_object_is_well_again_when_it_is_brought_in_anew(tmp_path: Pat
     run(tmp_path, story)
 
 
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [("/photos/objects/1/delete", ["photos/10"]),
+     ("/photos/object/delete", ["photos/1", "photos/10"]), ("/photos/object/forget", [])],
+)  # fmt: skip
+def test_what_was_damaged_is_told_no_more_once_it_is_deleted(
+    tmp_path: Path, path: str, left: list[str]
+) -> None:
+    async def story(store: Running) -> None:
+        for name in ("1", "10"):
+            await put(store, f"photos/{name}", PHOTO)
+        spoil(store, 100)
+        for name in ("1", "10"):
+            assert (await get(store, f"photos/{name}")).status == 500
+        await store.ask("POST", path, caller=DRIVER)
+        assert [each.source for each in store.store._answers.damage()] == left
+
+    run(tmp_path, story)
+
+
+@pytest.mark.parametrize(("role", "status"), [("owner", 200), ("member", 401)])
+@pytest.mark.parametrize("path", ["object", "object/delete", "objects/1", "objects/1/delete",
+                                  "object/forget"])  # fmt: skip
+def test_of_people_only_the_owner_changes_objects(
+    tmp_path: Path, path: str, role: str, status: int
+) -> None:
+    async def story(store: Running) -> None:
+        response = await store.ask(
+            "POST", f"/photos/{path}", {}, caller="gateway", grant="user",
+            caveats=["user = Ada", f"role = {role}", 'datasources = ["photos"]'],
+        )  # fmt: skip
+        assert response.status == status
+
+    run(tmp_path, story)
+
+
 def test_a_download_goes_on_while_its_key_gets_another_object(tmp_path: Path) -> None:
     async def story(store: Running) -> None:
         content = os.urandom(20 * PART)

@@ -52,6 +52,20 @@ def test_each_kind_of_access_leaves_a_record(tmp_path: Path) -> None:
     ]
 
 
+def test_the_head_of_a_long_answer_is_on_the_record(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as store:
+            many = {"timestamps": [*range(10)], "data": ["x" * 200_000] * 10}
+            for first in (0, 100):
+                moved = {**many, "timestamps": [first + t for t in range(10)]}
+                await store.ask("POST", "/load/ts/columns", moved, caller=DRIVER)
+            await store.ask("HEAD", "/load/ts/points", caller=APP)
+
+    asyncio.run(story())
+    reads = [each for _, each in records(tmp_path) if each.operation == "read"]
+    assert [each.client for each in reads] == [APP]
+
+
 def test_an_answer_that_was_received_is_on_the_disk(tmp_path: Path) -> None:
     """A copy of the files, taken when the answer came, already has the record."""
 

@@ -46,6 +46,7 @@ class ObjectAnswers:
     async def write(self, request: Request, verified: Verified) -> Answer:
         """Hold what comes as body under a key."""
         key = _key(request, verified)
+        asked.refuse_guests(verified.user, verified.role)
         kind = media.of(request.headers, media.ANYTHING)
         length = request.headers.get("content-length")
         expected = None if length is None else int(length)
@@ -137,13 +138,15 @@ class ObjectAnswers:
     async def _delete(
         self, verified: Verified, key: str, change: DeleteObject | DeleteObjects
     ) -> Answer:
+        asked.refuse_guests(verified.user, verified.role)
         written = access(verified, DELETE, key)
         superfluous = await self._means.door.write(verified, change, written)
         if isinstance(superfluous, tuple):
             await self._shelf.remove(superfluous, cut_off=True)
-        self.damaged = {
-            each: why for each, why in self.damaged.items() if each.partition("/")[0] != key
-        }
+        many = isinstance(change, DeleteObjects)
+        for each in [*self.damaged]:
+            if each == key or (many and each.startswith(f"{key}/")):
+                del self.damaged[each]
         return Response(200, b'{"deleted":%b}' % (b"false" if superfluous is None else b"true"))
 
     async def _find(self, key: str, verified: Verified) -> Held:

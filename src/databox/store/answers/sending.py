@@ -44,21 +44,22 @@ class Sender:
 
         head, parts = await self.means.read(begin)
         if len(head) == 2:
+            # Before its status leaves, which may be all that is asked for.
+            await self._record(head[0])
             return Stream(200, self.content_type, self._stream(head, parts))
         whole = head[0] if head else Part(b"")
         await self._record(whole)
         return Response(200, whole.body, self.content_type)
 
     async def _stream(self, head: list[Part], parts: Iterator[Part]) -> AsyncIterator[bytes]:
-        """The next part is made while the one before it is made durable and sent."""
-        part: Part | None = head[0]
-        upcoming: asyncio.Future[Part | None] = asyncio.get_running_loop().create_future()
-        upcoming.set_result(head[1])
+        """The first part is recorded; each next one is made while the one before it leaves."""
+        yield head[0].body
+        part: Part | None = head[1]
         while part is not None:
+            upcoming = asyncio.ensure_future(self.means.read(lambda _: next(parts, None)))
             await self._record(part)
             yield part.body
             part = await upcoming
-            upcoming = asyncio.ensure_future(self.means.read(lambda _: next(parts, None)))
 
     async def _record(self, part: Part) -> None:
         written = access(
