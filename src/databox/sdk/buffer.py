@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 
 class Waiting(NamedTuple):
-    """One reading to write. `record`: as the store takes it, `{"data": …, "timestamp": ms}`."""
+    """One reading to write. `record`: as the store takes it, `{"data": …, "timestamp": ms}`.
+
+    `path`: where, below the source.
+    """
 
     source: str
     record: bytes
+    path: str = "ts"
 
 
 class Buffer:

@@ -12,22 +12,23 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from databox.sdk.questions import Time, moment
 from databox.sdk.readings import Reading
 from databox.wire.errors import BadRequest, Unavailable
 
 _HEAD = struct.Struct("<8sI")
 _MAGIC = b"DBXC\x01\0\0\0"
-MOST_AT_ONCE = 100_000
-"""Points of one body that is written; the store takes 8 MiB."""
+MOST_AT_ONCE, MOST_TEXT = 100_000, 4 * 1024 * 1024
+"""Points of one body that is written, and bytes of its values; the store takes 8 MiB."""
 
 
 class Columns:
     """Points, one column a property.
 
     `times`: Unix ms. `values`: what was written. `tags`: of each point, empty if none has any.
-    `times` and `values` are lists, or numpy's arrays where `numbers` gave them.
+    `times` and `values` are lists, or numpy's arrays where they came in binary.
     """
 
     def __init__(
@@ -178,63 +179,105 @@ def read_binary(body: bytes) -> tuple[Any, Any]:
     return numpy.concatenate(times), numpy.concatenate(values)
 
 
+class Body(NamedTuple):
+    """What to send to write points."""
+
+    body: bytes
+    binary: bool
+
+
 def bodies(
-    times: Sequence[int] | bytes, values: Sequence[Any] | bytes, tags: Mapping[str, str]
-) -> Iterator[tuple[bytes, bool, int]]:
-    """What to send to write points: each body, whether it is binary, and how many it has.
+    times: Sequence[Time] | bytes, values: Sequence[Any] | bytes, tags: Mapping[str, str]
+) -> Iterator[Body]:
+    """What to send to write points of one series.
 
     Arrays of 8-byte numbers, numpy's too, and bytes go in binary; everything else as JSON.
 
     Raises:
         BadRequest: they differ in length, or a value is not JSON.
     """
-    packed = (_packed(times, "q", "i"), _packed(values, "d", "f"))
-    if packed[0] is not None and packed[1] is not None:
-        yield from _binary(packed[0], packed[1])
+    moments, numbers = _packed_times(times), _packed_values(values)
+    if moments is not None and numbers is not None:
+        yield from _binary(moments, numbers)
         return
-    if isinstance(times, bytes) or isinstance(values, bytes):
-        raise BadRequest("bytes hold times and values only where both are packed", field="values")
-    listed, data = _listed(times), _listed(values)
+    if isinstance(values, bytes) or isinstance(times, bytes):
+        raise BadRequest("packed times go with packed values", field="values")
+    if moments is not None:
+        times = array("q", moments)
+    listed, data = [moment(t) for t in _listed(times)], _listed(values)
     _check(len(listed), len(data))
-    # Documents may be long, so fewer of them go together.
-    step = MOST_AT_ONCE if all(isinstance(each, int | float) for each in data) else 5_000
-    for at in range(0, len(listed), step):
-        told = {"timestamps": listed[at : at + step], "data": data[at : at + step]}
-        try:
-            text = json.dumps({"tags": dict(tags), **told}, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise BadRequest("a reading is a JSON value", found=str(error)) from error
-        yield text, False, len(told["data"])
+    yield from _json(listed, data, json.dumps(dict(tags)))
 
 
-def _binary(times: bytes, values: bytes) -> Iterator[tuple[bytes, bool, int]]:
+def _binary(times: bytes, values: bytes) -> Iterator[Body]:
     _check(len(times) // 8, len(values) // 8)
     if len(times) % 8 or len(values) % 8:
         raise BadRequest("packed columns have 8 bytes a point", found=f"{len(times)} bytes")
     step = 8 * MOST_AT_ONCE
     for at in range(0, len(times), step):
         part = times[at : at + step]
-        count = len(part) // 8
-        yield _HEAD.pack(_MAGIC, count) + part + values[at : at + step], True, count
+        head = _HEAD.pack(_MAGIC, len(part) // 8)
+        yield Body(head + part + values[at : at + step], True)
 
 
-def _packed(column: Any, code: str, kind: str) -> bytes | None:
-    """A column as it goes over the wire, if it is packed already."""
+def _json(times: list[int], data: list[Any], tags: str) -> Iterator[Body]:
+    """Bodies of at most about `MOST_TEXT` bytes; a longer value goes by itself."""
+    start, size = 0, 0
+    texts: list[str] = []
+    for place, value in enumerate(data):
+        text = _text(value)
+        if texts and (size + len(text) > MOST_TEXT or len(texts) >= MOST_AT_ONCE):
+            yield _body(times[start:place], texts, tags)
+            start, size, texts = place, 0, []
+        texts.append(text)
+        size += len(text)
+    if texts:
+        yield _body(times[start:], texts, tags)
+
+
+def _body(times: list[int], texts: list[str], tags: str) -> Body:
+    text = f'{{"tags":{tags},"timestamps":{json.dumps(times)},"data":[{",".join(texts)}]}}'
+    return Body(text.encode(), False)
+
+
+def _text(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadRequest("a reading is a JSON value", field="values", found=str(error)) from error
+
+
+def _packed_times(column: Any) -> bytes | None:
+    """Times as they go over the wire, if they are packed already."""
+    if _is_numpys(column) and column.dtype.kind == "M":
+        column = column.astype("datetime64[ms]").astype("<i8")
+    if _is_numpys(column) and column.dtype.kind == "i":
+        return bytes(column.astype("<i8").tobytes())
+    return _packed(column, "q")
+
+
+def _packed_values(column: Any) -> bytes | None:
+    """Floating point numbers as they go over the wire, if they are packed already."""
+    if _is_numpys(column) and column.dtype.kind == "f":
+        return bytes(column.astype("<f8").tobytes())
+    return _packed(column, "d")
+
+
+def _packed(column: Any, code: str) -> bytes | None:
     if isinstance(column, bytes):
         return column
     if isinstance(column, array) and column.typecode == code and sys.byteorder == "little":
         return column.tobytes()
-    if "numpy" in sys.modules and isinstance(column, sys.modules["numpy"].ndarray):
-        if code == "q" and column.dtype.kind == "M":
-            column = column.astype("datetime64[ms]")
-        if column.dtype.kind in (kind, "M"):
-            return bytes(column.astype(f"<{'i8' if code == 'q' else 'f8'}").tobytes())
     return None
 
 
+def _is_numpys(column: Any) -> bool:
+    # Nobody has an array of what was not loaded yet.
+    return "numpy" in sys.modules and isinstance(column, sys.modules["numpy"].ndarray)
+
+
 def _listed(column: Any) -> list[Any]:
-    found = column.tolist() if hasattr(column, "tolist") else list(column)
-    return list(found)
+    return list(column.tolist() if hasattr(column, "tolist") else column)
 
 
 def _check(times: int, values: int) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from databox.sdk.buffer import Buffer, Waiting
@@ -18,7 +18,10 @@ from databox.sdk.writer import Offer, Writer
 from databox.wire.errors import BadRequest, Unavailable
 
 if TYPE_CHECKING:
+    from databox.sdk.line import Line, Refused
     from databox.sdk.objects import Objects
+    from databox.sdk.questions import Time
+    from databox.sdk.writing import Writing
 
 MOST_WAITING = 50_000
 """Readings kept while the store is away: about 10 MB, some hours of one a second of three."""
@@ -34,9 +37,14 @@ class DriverSource:
         self._buffer = buffer
         self._now = now
         self._objects: Objects | None = None
+        self._place: tuple[Peers, str] | None = None
 
-    def write(self, value: Any, *, t: int | None = None) -> None:
+    def write(
+        self, value: Any, *, t: int | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
         """Queue a reading; `t`: Unix ms, now if not given.
+
+        `tags` tell series of one source apart, such as `{"room": "hall"}`.
 
         It waits in memory until the store has made it durable; `driver.flush()` waits for that.
 
@@ -45,12 +53,58 @@ class DriverSource:
         """
         at = int(self._now() * 1000) if t is None else t
         try:
-            record = json.dumps({"data": value, "timestamp": at}, allow_nan=False).encode()
+            told = (
+                {"tags": dict(tags), "timestamps": [at], "data": [value]}
+                if tags
+                else {"data": value, "timestamp": at}
+            )
+            record = json.dumps(told, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise BadRequest(
                 "a reading is a JSON value", field=self.offer.id, found=str(error)
             ) from error
-        self._buffer.put(Waiting(self.offer.id, record))
+        self._buffer.put(Waiting(self.offer.id, record, "ts/columns" if tags else "ts"))
+
+    def write_many(
+        self,
+        times: "Sequence[Time] | bytes",
+        values: Sequence[Any] | bytes,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write many readings of one series and wait until they are durable; how many they are.
+
+        `times`: Unix ms, in any order. Lists may hold any JSON values. Numbers go fastest as
+        `array("q", …)` and `array("d", …)`, as arrays of numpy, or as the bytes of either.
+
+        Raises:
+            BadRequest: there is not one value a time, or the store cannot keep one.
+            Unavailable: the driver does not run yet, or the store did not answer for some seconds;
+                to write them again does no harm.
+        """
+        from databox.sdk.line import drive
+
+        return drive(self._writing().write_many(times, values, tags=tags))
+
+    def delete(self, since: "Time", until: "Time", *, tags: Mapping[str, str] | None = None) -> int:
+        """Delete the readings of a time, both ends included, for good; how many they were.
+
+        `tags`: of one series alone; of all, if not given. Readings that are still queued are not
+        among them.
+
+        Raises:
+            Unavailable: as `write_many`.
+        """
+        from databox.sdk.line import drive
+
+        return drive(self._writing().delete(since, until, tags=tags))
+
+    @property
+    def aio(self) -> "Writing":
+        """`write_many` and `delete` for drivers that use asyncio."""
+        from databox.sdk.waiting import Waiting
+
+        return self._writing(Waiting)
 
     def write_object(
         self, name: str, content: bytes | BinaryIO, *, type: str = "application/octet-stream"
@@ -76,6 +130,15 @@ class DriverSource:
         """
         self._stored().delete(name)
 
+    def _writing(self, line: "Callable[[Peers, Refused], Line] | None" = None) -> "Writing":
+        from databox.sdk.line import Blocking
+        from databox.sdk.writing import Writing
+
+        if self._place is None:
+            raise Unavailable("the driver does not run yet", field=self.offer.id)
+        peers, store = self._place
+        return Writing((line or Blocking)(peers, lambda error: error), store, self.offer.id)
+
     def _stored(self) -> "Objects":
         if self._objects is None:
             raise Unavailable("the driver does not run yet", field=self.offer.id)
@@ -84,6 +147,7 @@ class DriverSource:
     def _connect(self, peers: Peers, store: str) -> None:
         from databox.sdk.objects import Objects
 
+        self._place = (peers, store)
         self._objects = Objects(peers, store, self.offer.id)
 
 

@@ -12,6 +12,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Generator,
     Iterator,
     Mapping,
 )
@@ -100,7 +101,10 @@ def told(refused: Refused) -> Iterator[None]:
     try:
         yield
     except Denied as error:
-        raise refused(error) from error
+        found = refused(error)
+        if found is error:
+            raise
+        raise found from error
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -112,7 +116,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a coroutine over a line that blocks has waited")
 
 
-def drive_all(found: AsyncGenerator[T, None]) -> Iterator[T]:
+def drive_all(found: AsyncGenerator[T, None]) -> Generator[T, None, None]:
     """Iterate over what never waits. It is closed with the iterator."""
     try:
         while True:

@@ -1,7 +1,7 @@
 """A source as an app sees it: one `ask`, answered by a store, or by invented data until allowed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -222,7 +222,7 @@ class Source:
         until: int | datetime | None = None,
         field: Sequence[str] | str | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> "Iterator[Window]":
+    ) -> "Generator[Window, None, None]":
         """What the points come to, window by window, as the store computes it; not of empty ones.
 
         `every`: `minute`, `15 minutes`, `hour`, `day`, or a duration such as `PT6H`. `of`: some of
@@ -245,7 +245,7 @@ class Source:
         after: "str | int | datetime | None" = None,
         *,
         tags: Mapping[str, str] | None = None,
-    ) -> "Iterator[Event]":
+    ) -> "Generator[Event, None, None]":
         """What is written from now on, as it is written; waits for more and never ends by itself.
 
         `after`: the `id` of the last event that came, or a time: it is told first what came

@@ -81,7 +81,7 @@ class Writer:
         self._registered = True
 
     def _write(self, reading: Waiting) -> None:
-        route = Route(self._store, "POST", f"/{reading.source}/ts")
+        route = Route(self._store, "POST", f"/{reading.source}/{reading.path}")
         try:
             self._peers.call(route, reading.record, patience=PATIENCE)
         except BadRequest as error:

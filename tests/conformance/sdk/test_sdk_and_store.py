@@ -32,13 +32,31 @@ class Meeting:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.caveats: dict[str, Sequence[str]] = {APP: (), DRIVER: ()}
+        self.ended = False
         self._stop: Callable[[], object] = lambda: None
+        self._end: Callable[[], object] = lambda: None
+        for name in (APP, DRIVER):
+            (folder / name).mkdir()
+        self.start_store()
+        self._services = [self._arbiter(name) for name in (APP, DRIVER)]
+        self._peers = {name: Peers(str(folder / name), bytes(32)) for name in (APP, DRIVER)}
+
+    def start_store(self) -> None:
+        """Run the store."""
         ready = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),))
         self._thread.start()
         assert ready.wait(10)
-        self._services = [self._arbiter(name) for name in (APP, DRIVER)]
-        self._peers = {name: Peers(str(folder / name), bytes(32)) for name in (APP, DRIVER)}
+
+    def stop_store(self) -> None:
+        """Stop it, as the box does; its sockets stay where they are."""
+        self._stop()
+        self._thread.join(10)
+
+    def end_grants(self) -> None:
+        """The owner stops every access of the app."""
+        self.ended = True
+        self._end()
 
     async def _serve(self, ready: threading.Event) -> None:
         stopped = asyncio.Event()
@@ -47,17 +65,23 @@ class Meeting:
         async with running(self.folder, FixedClock(NOW)) as store:
             for name in (APP, DRIVER):
                 self._place(store, name)
+            self._end = lambda: asyncio.run_coroutine_threadsafe(
+                store.store._end(1, ("g1",)), loop
+            ).result(10)
             ready.set()
             await stopped.wait()
 
     def _place(self, store: Running, caller: str) -> None:
-        (self.folder / caller).mkdir()
-        (self.folder / caller / f"{NAME}.sock").symlink_to(store.listen(caller))
+        link = self.folder / caller / f"{NAME}.sock"
+        link.unlink(missing_ok=True)
+        link.symlink_to(store.listen(caller))
 
     def _arbiter(self, caller: str) -> Service:
         def mint(method: str, path: str, key: str, body: bytes) -> tuple[int, bytes]:
             del method, path, key
             ask = json.loads(body)
+            if self.ended and caller == APP:
+                return 401, b"Insufficient route permissions"
             found = token(caller, ask["method"], ask["path"], *self.caveats[caller])
             return 200, found.encode()
 
@@ -74,6 +98,17 @@ class Meeting:
         driver.start(self._peers[DRIVER], NAME)
         assert driver.flush(10)
 
+    def driver_source(self) -> DriverSource:
+        """The source as its driver has it."""
+        driver = Driver("Test driver", now=lambda: NOW / 1000)
+        source = driver.source("cpu-load")
+        self.start(driver)
+        return source
+
+    def start(self, driver: Driver) -> None:
+        """Start a driver in reach of the store."""
+        driver.start(self._peers[DRIVER], NAME)
+
     def source(self, *caveats: str, exact: str = "raw") -> Source:
         """The source as an app sees it whose grant has these caveats."""
         self.caveats[APP] = caveats
@@ -89,8 +124,7 @@ class Meeting:
             service.stop()
         for peers in self._peers.values():
             peers.close()
-        self._stop()
-        self._thread.join(10)
+        self.stop_store()
 
 
 @pytest.fixture
