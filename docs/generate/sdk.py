@@ -8,8 +8,12 @@ from typing import Any
 
 from databox.sdk import testing, view
 from databox.sdk.app import App
+from databox.sdk.columns import Columns
 from databox.sdk.driver import Driver, DriverSource
+from databox.sdk.events import Event
 from databox.sdk.export import Destination, Sending
+from databox.sdk.points import Points
+from databox.sdk.questions import Window
 from databox.sdk.readings import Reading, Readings
 from databox.sdk.schedule import Schedule
 from databox.sdk.source import Source
@@ -39,6 +43,10 @@ class Chapter:
 CHAPTERS = (
     Chapter("app", App, frozenset({"connect", "show", "submit", "answer", "manifest"}), makes=True),
     Chapter("source", Source),
+    Chapter("points", Points, frozenset({"asked"})),
+    Chapter("columns", Columns),
+    Chapter("window", Window),
+    Chapter("event", Event),
     Chapter("readings", Readings),
     Chapter("reading", Reading),
     Chapter("view", view),
@@ -57,6 +65,10 @@ CHAPTERS = (
 TITLES = {
     "app": "An app",
     "source": "A source: what `app.ask` returns",
+    "points": "Points: what `source.points` returns",
+    "columns": "Columns: a page of points, or all of them",
+    "window": "A window: what `source.windows` gives",
+    "event": "An event: what `source.follow` gives",
     "readings": "Readings: what a source gives",
     "reading": "One reading",
     "view": "Views: what a screen is made of",

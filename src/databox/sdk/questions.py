@@ -129,9 +129,10 @@ def refuse_windows_only(exact: str, what: str) -> None:
     if exact in WINDOWS_MS:
         word = next(word for word, each in EXACTNESS.items() if each == exact)
         raise BadRequest(
-            f"this source shows windows of a {word} only, which tell of no single point",
+            "this source shows windows only, which tell of no single point",
             code="windows-only",
             field=what,
+            found=word,
             remedy="Use windows(), at(), follow(), or since() and the like",
         )
 
