@@ -22,7 +22,7 @@ class Event(NamedTuple):
     `kind`: `reading`; `skipped`, when so much was written at once that it is better read with
     `points`, and `value` is how much, if that may be known; `gap`, when what follows is newer in
     time than what came before, and points that came late are not among it.
-    `id`: to come back to, `follow(after=event.id)`; empty for a gap. The rest as in `Reading`.
+    `id`: to come back to, `follow(after=event.id)`. The rest as in `Reading`.
     """
 
     kind: str

@@ -196,7 +196,7 @@ class StoredMany:
                     async for event in heard:
                         mark = spare = event.id or spare
                         pause = PAUSE
-                        yield event
+                        yield event._replace(id=spare)
             except Unavailable:
                 await self._sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)

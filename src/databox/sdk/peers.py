@@ -29,6 +29,10 @@ HEALING = frozenset({429, 500, 502, 503, 504})
 NOT_BEGUN = frozenset({429, 503})
 
 
+BEYOND = "token-caveat"
+"""The code of a refusal of this one question: the source may be read, but not so."""
+
+
 class Route(NamedTuple):
     """What a token is for: a service, a method, a path."""
 
@@ -308,6 +312,17 @@ class Peers:
         connection.close()
 
 
+def _beyond(reply: Reply) -> dict[str, object]:
+    """What a store says of a request that goes beyond what the token lets see; else nothing."""
+    if BEYOND not in reply.text:
+        return {}
+    try:
+        told = json.loads(reply.body)["error"]
+        return dict(told) if told["code"] == BEYOND else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
 def refusal(route: Route, reply: Reply) -> DataboxError:
     """The error that an answer stands for."""
     kinds: dict[int, type[DataboxError]] = {
@@ -317,6 +332,11 @@ def refusal(route: Route, reply: Reply) -> DataboxError:
         413: TooLarge,
     }
     kind = kinds.get(reply.status, Unavailable if reply.status >= 500 else BadRequest)
+    told = _beyond(reply)
+    if told:
+        names = ("field", "found", "remedy")
+        words = {name: str(told[name]) for name in names if name in told}
+        return kind(str(told.get("message", "")), code=BEYOND, **words)
     return kind(
         f"{route.target} refused {route.method} {route.path}",
         found=f"{reply.status} {reply.text}".strip(),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from databox.sdk.peers import BEYOND
 from databox.sdk.readings import EXACTNESS, Reading, Readings, means, tally
 from databox.wire.errors import BadRequest, Denied, NotFound
 
@@ -301,6 +302,8 @@ class Source:
         return int(self._now() * 1000)
 
     def _refused(self, error: Denied) -> Denied:
+        if error.code == BEYOND:
+            return error
         # So that an app can leave it out of its next screen.
         self._stopped = True
         return Denied(

@@ -77,6 +77,14 @@ def test_points_are_refused_plainly_where_windows_are_allowed_only(meeting: Meet
         source.length()
 
 
+def test_question_beyond_the_grant_is_told_from_access_that_was_stopped(meeting: Meeting) -> None:
+    meeting.write((T, 1))
+    source = meeting.source("granularity >= PT1M", exact="PT1M")
+    with pytest.raises(Denied, match="minimum, maximum, mean, count and sum"):
+        list(source.windows("hour", of=["p95"]))
+    assert source.allowed
+
+
 def test_points_reach_as_far_back_as_the_grant(meeting: Meeting) -> None:
     meeting.write((NOW - 2 * HOUR, 1), (T, 2))
     source = meeting.source(f"startTimestamp >= {NOW - HOUR}")
@@ -132,7 +140,8 @@ def test_followed_source_goes_on_where_it_was_when_the_store_starts_again(
 ) -> None:
     meeting.write((T, 1))
     events = meeting.source().follow(after=T - 1)
-    assert [next(events).value, next(events).value] == [None, 1]
+    gap, first = next(events), next(events)
+    assert (gap.kind, gap.id != "", first.value) == ("gap", True, 1)
     meeting.stop_store()
     threading.Timer(0.5, meeting.start_store).start()
     later = threading.Timer(1, meeting.write, ((T + 1, 2), (T + 2, 3)))
