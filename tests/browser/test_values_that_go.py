@@ -1,5 +1,6 @@
 """What the owner lets go: values of a stretch, old values by a rule, a whole source."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def test_values_of_a_stretch_are_counted_then_deleted(owner: Owner) -> None:
     page.get_by_role("button", name="Delete these values").click()
     expect(page.get_by_text("are deleted.")).to_be_visible()
     assert length(owner) < before
+    # What was deleted is shown no more.
+    shown = page.get_by_test_id("live")
+    expect(shown).to_have_attribute("data-points", re.compile(r"^\d$"))
 
 
 def test_source_that_was_removed_can_be_forgotten(owner: Owner) -> None:

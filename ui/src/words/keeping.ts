@@ -18,7 +18,7 @@ export const keeping = {
 
 export const deleting = {
   title: 'Delete values',
-  lead: 'Values of a stretch of time, or all of them. Apps that have seen them may remember.',
+  lead: 'Values of a stretch of time. Apps that have seen them may remember.',
   from: 'From',
   to: 'To',
   ask: 'Count them',
