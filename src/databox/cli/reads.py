@@ -9,6 +9,11 @@ from databox.cli.status import table
 from databox.wire.api import Reads, ReadsRow
 
 _DAY = 86_400_000
+_HEAD = (
+    *("who", "did", "store", "source", "how exact"),
+    *("looks", "values", "bytes", "first", "last"),
+)
+_DID = {"subscribe": "follow"}
 
 
 def reads(home: Path, *, app: str, store: str, source: str, days: int | None) -> int:
@@ -25,9 +30,8 @@ def as_text(found: Reads) -> str:
     """The answer for people."""
     if not found.rows:
         return "Nobody read anything in this time."
-    head = ("who", "store", "source", "how exact", "looks", "values", "bytes", "first", "last")
     lines = [f"{row.sentence}." for row in found.rows]
-    lines += ["", *table([head, *map(_row, found.rows)])]
+    lines += ["", *table([_HEAD, *map(_row, found.rows)])]
     if found.more:
         lines.append("There is more: ask for less, by --app, --store, --source or --days.")
     return "\n".join(lines)
@@ -37,7 +41,9 @@ def _row(row: ReadsRow) -> tuple[str, ...]:
     access = row.access
     who = access.user or access.client
     sums = (str(access.count), str(access.items), str(access.size))
-    return who, access.store, access.source, access.exact, *sums, _when(row.first), _when(row.last)
+    did = _DID.get(access.operation, access.operation)
+    what = (access.store, access.source, access.exact)
+    return who, did, *what, *sums, _when(row.first), _when(row.last)
 
 
 def _when(moment: int) -> str:

@@ -99,6 +99,8 @@ def _access(event: Access, names: Names, when: str) -> str:
     exact = "" if event.exact in ("", "raw") else exactness.words(event.exact)
     tail = when + (f", {exact}" if exact else "")
     match event.operation:
+        case "read" if not event.source:
+            return f"{who} looked at what there is of {what}{tail}"
         case "read":
             return f"{who} read {values} of {what}{tail}"
         case "write":
@@ -111,6 +113,10 @@ def _access(event: Access, names: Names, when: str) -> str:
             return f"your rule let {values} of {what} go; what they came to by the hour stays{when}"
         case "delete" if event.items:
             return f"{who} deleted {values} of {what}{when}"
+        case "delete" if event.earliest is not None:
+            return f"{who} deleted values of {what}{when}"
+        case "keep":
+            return f"{who} said how long values of {what} stay{when}"
         case "delete":
             return f"{who} deleted what there was of {what}{when}"
         case _:

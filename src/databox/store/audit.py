@@ -21,6 +21,7 @@ START = bytes(32)
 ROWS_A_PACK = 500
 
 READ, WRITE, SUBSCRIBE, DELETE, REFUSE = "read", "write", "subscribe", "delete", "refuse"
+KEEP = "keep"
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):

@@ -158,7 +158,8 @@ class StoreHead(_Entry, tag="store-head", frozen=True, kw_only=True):
 class Access(_Entry, tag="access", frozen=True, kw_only=True):
     """A summary of accesses since the last one: one line per client, stream, exactness, operation.
 
-    `operation`: read, write, subscribe, refuse. `earliest`, `latest`: of the data touched, Unix ms.
+    `operation`: read, write, subscribe, delete, keep (say for how long), refuse. `earliest`,
+    `latest`: of the data touched, Unix ms.
     `label`: what the driver called the source then, so that the line still tells it later.
     """
 

@@ -277,6 +277,22 @@ SENTENCES: tuple[tuple[Event, str], ...] = (
     ),
     (access(items=0, exact="raw"), "Computer graph read no values of CPU load"),
     (
+        access(items=4, source="", label="", exact="raw"),
+        "Computer graph looked at what there is of This computer",
+    ),
+    (
+        access(operation="delete", items=0, user="Ada", earliest=1000, latest=2000),
+        "Ada deleted values of CPU load",
+    ),
+    (
+        access(operation="delete", items=0, user="Ada", earliest=None, latest=None),
+        "Ada deleted what there was of CPU load",
+    ),
+    (
+        access(operation="keep", items=0, user="Ada", earliest=None, latest=None),
+        "Ada said how long values of CPU load stay",
+    ),
+    (
         access(operation="subscribe"),
         "Computer graph was told of 1,440 values of CPU load as they came, each minute",
     ),

@@ -6,7 +6,7 @@ from databox.kit.guard import Verified
 from databox.kit.http.message import Answer, Request, Response
 from databox.store import asked, audit, retention
 from databox.store.answers.means import Means
-from databox.store.audit import DELETE, READ, WRITE
+from databox.store.audit import DELETE, KEEP, READ
 from databox.store.door import access
 from databox.store.file import Reader
 from databox.store.readings import EARLIEST, LATEST
@@ -48,7 +48,7 @@ class RetentionAnswers:
         source = asked.name(request, "source", verified.caveats)
         days = retention.check_days(_asked_for(request.body).days)
         write = NewState(retention.state_of(source), days)
-        await self._means.door.write(verified, write, access(verified, WRITE, source))
+        await self._means.door.write(verified, write, access(verified, KEEP, source))
         found = await self._preview(source, days)
         await self._drop(source, days)
         return Response(200, msgspec.json.encode(found))
