@@ -142,8 +142,10 @@ class Written:
             if self.first + place > after and receiver.wants(self.batch.tags, t)
         ]
         texts = [self.points[place][1] for place in places]
-        shown = leaving.documents(texts, receiver.verified.caveats, receiver.fields)
-        return [self._event(place, data) for place, data in zip(places, shown, strict=True)]
+        caveats = receiver.verified.caveats
+        shown = leaving.documents(texts, caveats, receiver.fields)
+        tags = leaving.tags(self.batch.tags, caveats)
+        return [self._event(place, tags, data) for place, data in zip(places, shown, strict=True)]
 
     def _record(self, receiver: Receiver) -> bytes:
         seen = [point for point in self.points if receiver.wants(self.batch.tags, point[0])]
@@ -158,10 +160,10 @@ class Written:
             latest=max(times, default=None),
         )
 
-    def _event(self, place: int, data: bytes) -> Event:
+    def _event(self, place: int, tags: str, data: bytes) -> Event:
         at = self.points[place][0]
         t = max(self.newest, *(t for t, _ in self.points[: place + 1]))
-        body = _body(msgspec.json.encode(self.source), at, self.series or 0, self.batch.tags, data)
+        body = _body(msgspec.json.encode(self.source), at, self.series or 0, tags, data)
         return Event(self.first + place, "reading", t, body, at)
 
     def _note(self, receiver: Receiver) -> Event:

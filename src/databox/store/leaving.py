@@ -23,7 +23,13 @@ def runs(found: Iterable[Run], caveats: Caveats, fields: Fields) -> Iterator[Run
             yield run
         else:
             shown = documents(run.texts(), caveats, fields)
-            yield replace(run, values=None, whole=b"", documents=shown)
+            named = tuple(tags(each, caveats) for each in run.tags)
+            yield replace(run, tags=named, values=None, whole=b"", documents=shown)
+
+
+def tags(text: str, caveats: Caveats) -> str:
+    """The tags of a series as they may leave: beside a coarse place they may name the exact one."""
+    return "" if caveats.precision else text
 
 
 def documents(found: Sequence[bytes], caveats: Caveats, fields: Fields) -> Sequence[bytes]:

@@ -475,3 +475,27 @@ def test_each_kind_of_access_leaves_a_record(play: Play) -> None:
         ]
 
     play(story)
+
+
+def test_beside_coarse_places_no_tag_is_told(play: Play) -> None:
+    """It may be the address, and asking for one tells whether it is."""
+    home = {"address": "12 High Street"}
+
+    async def story(store: Running) -> None:
+        for t, tags in ((10, home), (20, HALL)):
+            await write(store, [t], [{"lat": 52.20531, "lon": 0.12184}], **tags)
+        coarse = ["precision >= 1 km"]
+        for path in ("points", "since?startTimestamp=0", "at?t=10", "length", "latest"):
+            response = await store.ask("GET", f"/load/ts/{path}", caveats=coarse)
+            assert response.status == 200
+            assert b"High Street" not in response.body
+        found = await points(store, "", *coarse)
+        assert set(found) == {"timestamps", "data", "next"}
+        assert len(found["data"]) == 2
+        asked = "tag.address=12+High+Street"
+        for path in (f"points?{asked}", f"at?t=10&{asked}", f"length?{asked}", "series",
+                     f"tail?{asked}"):  # fmt: skip
+            response = await store.ask("GET", f"/load/ts/{path}", caveats=coarse)
+            assert refusal(response) == (401, "token-caveat", "tag")
+
+    play(story)

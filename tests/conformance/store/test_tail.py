@@ -420,3 +420,27 @@ def test_what_was_told_is_on_the_record(play: Play) -> None:
         assert told == [(APP, 5, 1, 5)]
 
     play(story)
+
+
+def test_beside_coarse_places_no_tag_is_told(play: Play) -> None:
+    """Neither as it comes, nor from memory, nor from the file."""
+    place, coarse = {"lat": 52.20531, "lon": 0.12184}, ["precision >= 1 km"]
+
+    async def story(store: Running, _: FixedClock) -> None:
+        await write_many(store, [1], [place], address="12 High Street")
+        follower = await Follower.begin(store, caveats=coarse)
+        await write_many(store, [2], [place], address="12 High Street")
+        told = [await follower.event()]
+        mark = follower.last
+        await write_many(store, [3], [place], address="12 High Street")
+        told += [await follower.event()]
+        for after in (mark, "00000000.0000000000000000.2"):
+            again = await Follower.begin(store, caveats=coarse, after=after)
+            found = await again.event()
+            told += [await again.event() if found.get("event") == "gap" else found]
+            again.close()
+        follower.close()
+        assert [each["data"]["timestamp"] for each in told] == [2, 3, 3, 3]
+        assert not [each for each in told if "tags" in each["data"]]
+
+    play(story)

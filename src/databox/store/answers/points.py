@@ -2,7 +2,8 @@
 
 A token with a granularity sees closed windows and nothing else. `at` gives it the window at that
 moment, as `latest` gives it the last; the others here tell of single points, or of tags, which
-may name anything, and are refused: `windows` is for such a token.
+may name anything, and are refused: `windows` is for such a token. For the same reason one with a
+precision sees no tags.
 """
 
 from collections.abc import Iterable
@@ -34,6 +35,8 @@ class PointAnswers:
         """Points in order of time, as JSON or binary columns."""
         source, caveats = self._source(request, verified), verified.caveats
         question = questions.points(request.parameters, caveats)
+        if question.tags:
+            refuse_tags(caveats)
         if BINARY in request.headers.get("accept", ""):
             sender = Sender(self._means, verified, source, BINARY)
             return await sender.send(lambda reader: pages.binary(reader, source, question, caveats))
@@ -51,6 +54,8 @@ class PointAnswers:
         if caveats.exact:
             refuse_choice(each for each in request.parameters if each != "t")
             return await self._window_at(verified, source, stretch)
+        if wanted:
+            refuse_tags(caveats)
         found = await self._means.read(lambda reader: _newest(reader, source, t, wanted))
         if found is None or found.t < stretch.first:
             await self._means.door.record(verified, access(verified, READ, source))
@@ -67,6 +72,8 @@ class PointAnswers:
         source = self._source(request, verified)
         stretch = questions.stretch_alone(request.parameters, verified.caveats)
         wanted = questions.tags(request.parameters)
+        if wanted:
+            refuse_tags(verified.caveats)
 
         def count(reader: Reader) -> int:
             found = pages.chosen(reader, source, wanted)
@@ -79,6 +86,7 @@ class PointAnswers:
     async def series(self, request: Request, verified: Verified) -> Answer:
         """The tags of each series."""
         source = self._source(request, verified)
+        refuse_tags(verified.caveats)
         wanted = questions.tags(request.parameters)
         questions.nothing_else(request.parameters)
         seen = asked.visible(verified.caveats)
@@ -145,6 +153,21 @@ def refuse_choice(parameters: Iterable[str]) -> None:
             code="token-caveat",
             field=name[:40],
             remedy="Leave it out",
+        )
+
+
+def refuse_tags(caveats: Caveats) -> None:
+    """For what tells of tags: one may be an address, and who can ask for it learns whether it is.
+
+    Raises:
+        BadToken: the token shows places that are made coarse.
+    """
+    if caveats.precision:
+        raise BadToken(
+            "the token shows coarse places, and no tags, which may name the exact one",
+            code="token-caveat",
+            field="tag",
+            remedy="Leave them out",
         )
 
 

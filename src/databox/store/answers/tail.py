@@ -22,7 +22,7 @@ from databox.kit.http.message import Answer, Request, Stream, Upgrade
 from databox.kit.http.websocket import WebSocket, frame_text
 from databox.store import asked, leaving, marks, pages, queries, questions, windows
 from databox.store.answers.means import Means
-from databox.store.answers.points import refuse_choice
+from databox.store.answers.points import refuse_choice, refuse_tags
 from databox.store.answers.sending import windows_read
 from databox.store.asked import Stretch
 from databox.store.audit import SUBSCRIBE
@@ -169,6 +169,8 @@ class TailAnswers:
         series.canonical(wanted)
         if caveats.exact:
             refuse_choice(each for each in query if each != "after")
+        if wanted:
+            refuse_tags(caveats)
         if after:
             marks.window_end(after) if caveats.exact else self._marks.read(after)
         return after, Tail(verified, source, wanted, fields)
@@ -231,11 +233,15 @@ def _by_time(reader: Reader, tail: Tail, t: int) -> Iterator[list[tuple[Key, Eve
     found = pages.chosen(reader, tail.source, dict(tail.tags))
     name = msgspec.json.encode(tail.source)
     newer = reader.runs(tail.source, max(seen.first, t + 1), seen.last, tags=found)
-    for run in leaving.runs(newer, tail.verified.caveats, tail.fields):
+    for run in newer:
+        (shown,) = leaving.runs([run], tail.verified.caveats, tail.fields)
         places = [0] * len(run) if run.which is None else run.which
         yield [
-            ((run.tags[place], at), past_event(name, at, run.series[place], run.tags[place], data))
-            for at, place, data in zip(run.times.tolist(), places, run.texts(), strict=True)
+            (
+                (run.tags[place], at),
+                past_event(name, at, run.series[place], shown.tags[place], data),
+            )
+            for at, place, data in zip(run.times.tolist(), places, shown.texts(), strict=True)
         ]
 
 
