@@ -44,6 +44,9 @@ def find(client: Client, package: str) -> api.ConsentScreen:
     folder = Path(package)
     # A name never holds a slash, so `./hello` is a folder even where the store has a `hello`.
     if "/" in package or package == ".":
+        if folder.is_file():
+            remedy = f"Run a single file: databox run {package}"
+            raise NotFound("this is a file, not a folder", found=package, remedy=remedy)
         if not folder.is_dir():
             raise NotFound("there is no such folder", found=package)
         found = client.call("upload", api.UploadRequest(files=files_of(folder)))

@@ -33,6 +33,9 @@ def run(home: Path, file: Path) -> int:
         NotFound: there is no such file.
         Conflict: an app of this name is installed.
     """
+    if file.is_dir():
+        remedy = f"Install a folder: databox install {_folder(file)}"
+        raise NotFound("this is a folder, not a file", found=str(file), remedy=remedy)
     if not file.is_file():
         raise NotFound("there is no such file", found=str(file))
     client = Client(operator(home))
@@ -181,3 +184,8 @@ def _install(client: Client, screen: api.ConsentScreen, choices: Choices) -> Non
 def _remove(client: Client, name: str, *, keep: bool = False) -> None:
     with contextlib.suppress(NotFound):
         client.call("uninstall", api.UninstallRequest(keep=keep), name=name)
+
+
+def _folder(path: Path) -> str:
+    """A folder as `install` tells it from a name of the store: with a slash."""
+    return str(path) if "/" in str(path) else f"./{path}"

@@ -50,6 +50,14 @@ def test_a_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         install.install(HOME, "./nowhere", agreed=True)
 
 
+def test_a_single_file_is_sent_to_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pretend(monkeypatch, install, {})
+    file = tmp_path / "app.py"
+    file.touch()
+    with pytest.raises(NotFound, match=r"databox run .*app\.py"):
+        install.install(HOME, str(file), agreed=True)
+
+
 def test_what_is_no_part_of_an_app_stays_out_of_its_package(tmp_path: Path) -> None:
     for name in (".git/config", "node_modules/x.js", "__pycache__/x.pyc", "sub/kept.py"):
         file = tmp_path / name

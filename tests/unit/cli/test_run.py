@@ -150,6 +150,14 @@ def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
         run.run(HOME, tmp_path / "app.py")
 
 
+def test_a_folder_is_sent_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    box(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Path("app").mkdir()
+    with pytest.raises(NotFound, match=r"databox install \./app$"):
+        run.run(HOME, Path("app"))
+
+
 def nothing() -> None:
     """A turn in which nothing happens."""
 
