@@ -30,7 +30,7 @@ class Latest:
 
     def __init__(self) -> None:
         self._readings: OrderedDict[str, Reading] = OrderedDict()
-        self._meanwhile: dict[str, list[Reading]] = {}
+        self._meanwhile: dict[str, list[list[Reading]]] = {}
         self._prepared: dict[tuple[int, str], Prepared] = {}
         self._forgotten = 0
 
@@ -43,8 +43,9 @@ class Latest:
         known = self._readings.get(source)
         if known is not None:
             self._readings[source] = _newest(known, reading)
-        elif source in self._meanwhile:
-            self._meanwhile[source].append(reading)
+        else:
+            for each in self._meanwhile.get(source, ()):
+                each.append(reading)
 
     def forget(self, source: str) -> None:
         """Points were deleted, or many were written: what was the newest may be so no more."""
@@ -55,11 +56,17 @@ class Latest:
         self, source: str, find: Callable[[], Awaitable[Reading | None]]
     ) -> Reading | None:
         """Look the newest reading up by `find`, minding what is written while that takes."""
-        meanwhile, forgotten = self._meanwhile.setdefault(source, []), self._forgotten
+        # One list for each who looks: another may have begun before points were deleted, and may
+        # be done while this one still has to mind what is written.
+        meanwhile: list[Reading] = []
+        looking, forgotten = self._meanwhile.setdefault(source, []), self._forgotten
+        looking.append(meanwhile)
         try:
             found = await find()
         finally:
-            self._meanwhile.pop(source, None)
+            looking[:] = [each for each in looking if each is not meanwhile]
+            if not looking:
+                self._meanwhile.pop(source, None)
         known = [each for each in (found, *meanwhile, self._readings.get(source)) if each]
         if not known:
             return None

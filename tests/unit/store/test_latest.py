@@ -1,6 +1,7 @@
 """The newest reading is right whatever comes late, or while it is looked up."""
 
 import asyncio
+from collections.abc import Callable
 
 from databox.kit.guard import Verified
 from databox.store import latest
@@ -96,3 +97,47 @@ def test_what_was_found_before_a_deletion_is_not_kept() -> None:
 
     asyncio.run(known.load("load", find))
     assert known.get("load") is None
+
+
+def overlapping(known: Latest, between: Callable[[], None]) -> Reading | None:
+    """Look up twice, so that the first is done only after `between` and the second's beginning.
+
+    Gives what the second, which finds the reading of 1, takes for the newest.
+    """
+
+    async def whole() -> Reading | None:
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        second: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def find(until: asyncio.Future[None]) -> Reading | None:
+            await until
+            return reading(1)
+
+        one = asyncio.create_task(known.load("load", lambda: find(first)))
+        await asyncio.sleep(0)
+        between()
+        other = asyncio.create_task(known.load("load", lambda: find(second)))
+        await asyncio.sleep(0)
+        first.set_result(None)
+        await one
+        known.written("load", reading(2))
+        second.set_result(None)
+        return await other
+
+    return asyncio.run(whole())
+
+
+def test_what_is_written_counts_when_another_look_up_is_over() -> None:
+    known = Latest()
+    assert overlapping(known, lambda: known.forget("load")) == reading(2)
+    assert known.get("load") == reading(2)
+
+
+def test_what_was_deleted_before_the_look_up_does_not_count() -> None:
+    known = Latest()
+
+    def write_and_delete() -> None:
+        known.written("load", reading(9))
+        known.forget("load")
+
+    assert overlapping(known, write_and_delete) == reading(2)
