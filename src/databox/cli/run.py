@@ -183,7 +183,7 @@ def _install(client: Client, screen: api.ConsentScreen, choices: Choices) -> Non
 
 def _remove(client: Client, name: str, *, keep: bool = False) -> None:
     with contextlib.suppress(NotFound):
-        client.call("uninstall", api.UninstallRequest(keep=keep), name=name)
+        client.call("uninstall", api.UninstallRequest(keep=keep, readers=keep), name=name)
 
 
 def _folder(path: Path) -> str:

@@ -147,8 +147,10 @@ class Installer:
             self._without(grant)
         return api.StopAccessReply(ended=len(over), took_ms=took)
 
-    async def uninstall(self, name: str, *, keep: bool) -> None:
+    async def uninstall(self, name: str, *, keep: bool, readers: bool = False) -> None:
         """Remove a component: its access first, then the process, then what it stored.
+
+        `readers`: with `keep`, who sees what is kept goes on seeing it.
 
         Raises:
             NotFound: nothing with this name is installed.
@@ -158,7 +160,7 @@ class Installer:
             await self._peers.record(ledger.Uninstalled(component=name, kept=keep))
             if keep and installed.manifest.databox_type == "driver":
                 self._state.keep(installed)
-            await self._remove(installed, keep=keep)
+            await self._remove(installed, keep=keep, readers=readers)
 
     async def forget(self, name: str) -> None:
         """Destroy the key of what a removed driver left, then the rest of it.
@@ -318,7 +320,7 @@ class Installer:
     async def _take_back(self, installed: Installed) -> None:
         # What an earlier driver left is not this one's to delete.
         keep = self._state.kept(installed.name) is not None
-        await self._remove(installed, keep=keep)
+        await self._remove(installed, keep=keep, readers=True)
         await self._peers.record(ledger.Uninstalled(component=installed.name, kept=keep))
 
     def _check_heir(self, package: Package) -> None:
@@ -338,11 +340,17 @@ class Installer:
                 remedy="Install that one again and remove it with its data, or rename this one",
             )
 
-    async def _remove(self, installed: Installed, *, keep: bool) -> None:
+    async def _remove(self, installed: Installed, *, keep: bool, readers: bool) -> None:
         name = installed.name
         store = store_of(ComponentName(name))
         over = [g for g in await self._peers.grants() if name == g.client or store == g.target]
-        await self._end([g for g in over if not (keep and g.client != name)])
+        # Our own parts go on with a store that stays.
+        stay = [g for g in over if keep and g.client != name and (readers or g.kind == "part")]
+        over = [g for g in over if g not in stay]
+        await self._end(over)
+        for grant in over:
+            if grant.client != name:
+                self._without(grant)
         await self._box.ask(control.RemoveInstance(id=0, name=name))
         await self._box.ask(control.DropPair(id=0, caller=name, callee="arbiter"))
         await self._peers.forget(name)

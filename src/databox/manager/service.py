@@ -209,7 +209,7 @@ class Service:
         """Remove it, and its upload unless its data waits for the next one."""
         name, keep = call.args["name"], call.message.keep
         digest = self._state.get(name).sla.package
-        await self._installer.uninstall(name, keep=keep)
+        await self._installer.uninstall(name, keep=keep, readers=call.message.readers)
         self._heard.pop(name, None)
         if not keep:
             await self._shelf.tidy(self._state.in_use(), digest)

@@ -403,9 +403,13 @@ class Components(_Api, frozen=True, kw_only=True):
 
 
 class UninstallRequest(_Api, frozen=True, kw_only=True):
-    """`keep`: keep the data it brought in or made."""
+    """`keep`: keep the data it brought in or made.
+
+    `readers`: who may see what is kept goes on seeing it, for who puts it back at once.
+    """
 
     keep: bool = False
+    readers: bool = False
 
 
 class StopAccessRequest(_Api, frozen=True, kw_only=True):

@@ -20,8 +20,17 @@ UPLOADED = Package(digest="b" * 64, manifest=HUE, signer="Built on this box")
 
 
 class FakePeers:
+    def __init__(self, *grants):
+        self.held = list(grants)
+
     async def grants(self):
-        return ()
+        return tuple(self.held)
+
+    async def end(self, grant):
+        self.held = [each for each in self.held if each.id != grant.id]
+
+    async def confirm(self, target, epoch):
+        return True
 
     async def record(self, *events):
         pass
@@ -69,8 +78,8 @@ def state(tmp_path: Path):
     return state
 
 
-def installer(state, box=None):
-    return Installer(state, box or FakeBox(), FakePeers(), FakeSources(), FixedClock())
+def installer(state, box=None, peers=None):
+    return Installer(state, box or FakeBox(), peers or FakePeers(), FakeSources(), FixedClock())
 
 
 async def unpack(package):
@@ -93,6 +102,19 @@ def test_a_stranger_of_the_same_name_does_not_get_it(state, first, then):
     with pytest.raises(Conflict, match="left its data"):
         install(state, then)
     install(state, first)
+
+
+@pytest.mark.parametrize("readers", [False, True])
+def test_who_reads_it_goes_on_only_where_that_was_asked_for(state, readers):
+    install(state, RELEASED)
+    peers = FakePeers(
+        api.Grant(id="1", client="hue", target="hue-store", kind="own"),
+        api.Grant(id="2", client="lamps", target="hue-store", kind="source", source="light"),
+        api.Grant(id="3", client="lamps", target="other-store", kind="source", source="door"),
+        api.Grant(id="4", client="manager", target="hue-store", kind="part"),
+    )
+    asyncio.run(installer(state, peers=peers).uninstall("hue", keep=True, readers=readers))
+    assert [grant.id for grant in peers.held] == (["2", "3", "4"] if readers else ["3", "4"])
 
 
 def test_whoever_comes_after_all_was_deleted_may_have_the_name(state):
