@@ -49,8 +49,8 @@ def plant(driver: Spoken, stem: str) -> None:
         assert status in (200, 201), (path, answer)
 
     put("/cat", catalogue_item(STORE, "days", "days"))
-    for _ in range(READINGS):
-        put("/days/ts", {"data": {"text": next(words)}})
+    for n in range(READINGS):
+        put("/days/ts", {"data": {"text": next(words)}, "timestamp": COLUMNS + 1 + n})
     for first in (0, COLUMNS // 2):
         data = [{"text": next(words)} for _ in range(COLUMNS // 2)]
         times = list(range(first + 1, first + 1 + len(data)))
