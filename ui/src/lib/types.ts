@@ -259,6 +259,7 @@ export interface Components {
 
 export interface UninstallRequest {
   keep?: boolean
+  readers?: boolean
 }
 
 export interface StopAccessRequest {
