@@ -27,6 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 FormHandler = Callable[[dict[str, str]], screens.Shown]
 
 PORT = 8080
+LAST_SECONDS = 1.0
+"""How long a job that runs at the end is waited for."""
 LONGEST_KEPT = 60.0
 """Seconds that a screen is shown again at most, however long it took to draw."""
 
@@ -173,8 +175,14 @@ class App:
             self.connect(Sandbox(surroundings, Peers(PEERS, arbiter_key())))
         listener = socket.create_server(("127.0.0.1", PORT), backlog=16)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        threading.Thread(target=self._schedule.run, daemon=True, name="schedule").start()
-        Server(listener, self.answer).serve()
+        jobs = threading.Thread(target=self._schedule.run, daemon=True, name="schedule")
+        jobs.start()
+        try:
+            Server(listener, self.answer).serve()
+        finally:
+            # A job that prints just when the interpreter ends makes it abort.
+            self._schedule.stop()
+            jobs.join(LAST_SECONDS)
 
     def connect(self, outside: Outside) -> None:
         """Meet the box, or a test's pretended one."""
