@@ -50,7 +50,7 @@ def mint() -> str:
 def peer_check(token: str) -> Callable[[], object] | None:
     """The signature alone, by pymacaroons, where it is installed."""
     with suppress(ImportError):
-        import pymacaroons  # type: ignore[import-untyped]
+        import pymacaroons  # type: ignore[import-untyped]  # it has no types
 
         verifier = pymacaroons.Verifier()
         verifier.satisfy_general(lambda caveat: True)

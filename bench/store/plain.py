@@ -73,7 +73,7 @@ class Duck:
     p95 = "quantile_cont(value, 0.95)"
 
     def __init__(self, path: Path) -> None:
-        import duckdb  # type: ignore[import-not-found]
+        import duckdb  # type: ignore[import-not-found]  # in the measurement's own folder
 
         self._connection = duckdb.connect(str(path), config={"threads": 1})
         self._connection.execute("CREATE TABLE point (t BIGINT, value DOUBLE)")

@@ -175,7 +175,7 @@ class Workers:
                 self._queue.written(export)
 
     def _put(self, export: Export, state: State, **more: object) -> Export:
-        changed = self._queue.set(export, state, **more)  # type: ignore[arg-type]
+        changed = self._queue.set(export, state, **more)  # type: ignore[arg-type]  # known fields
         for watcher in list(self._watchers):
             watcher(changed)
         return changed

@@ -97,7 +97,7 @@ class Guard:
     """
 
     # Six things are what a check depends on; a bundle of them would only hide that.
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - what a check depends on
         self,
         target: str,
         secret: str,

@@ -29,7 +29,7 @@ class Secret:
         return hmac.compare_digest(self._value, other._value)
 
     # A hash would let a secret be looked up, and its equality be timed, as a dictionary key.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # the language's way to say: not hashable
 
     def __len__(self) -> int:
         return len(self._value)

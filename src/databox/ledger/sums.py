@@ -136,7 +136,7 @@ class Sums:
     def newest_moment(self, before: int) -> int | None:
         """The time of the newest line before that moment; both Unix ms."""
         found = rows(self._connection, "SELECT max(t) FROM ledger_entry WHERE t < ?", (before,))
-        return found[0][0]  # type: ignore[no-any-return]
+        return found[0][0]  # type: ignore[no-any-return]  # a number, by the query
 
     def moment_of(self, number: int) -> int | None:
         """The time of a line, Unix ms; None if there is no such line."""

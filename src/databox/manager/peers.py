@@ -28,7 +28,11 @@ class Peers:
 
     async def know(self, name: str, kind: str, key: str) -> None:
         """Make a component known to the arbiter."""
-        request = api.ComponentRequest(name=name, type=kind, key=key)  # type: ignore[arg-type]
+        request = api.ComponentRequest(
+            name=name,
+            type=kind,  # type: ignore[arg-type]  # one of them, by the manifest
+            key=key,
+        )
         await self._dialer.call("component.make", request)
 
     async def forget(self, name: str) -> None:

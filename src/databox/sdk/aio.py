@@ -30,7 +30,7 @@ class AioSource:
         self._source = source
 
     # As of `Source`.
-    def points(  # noqa: PLR0913
+    def points(  # noqa: PLR0913 - what a question has
         self,
         *,
         since: Time | None = None,
@@ -66,7 +66,7 @@ class AioSource:
         return await self._many().length(self.points(since=since, until=until, tags=tags).asked)
 
     # As of `Source`.
-    def windows(  # noqa: PLR0913
+    def windows(  # noqa: PLR0913 - what a question has
         self,
         every: str,
         *,

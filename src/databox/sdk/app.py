@@ -49,7 +49,7 @@ class App:
     """
 
     # All but the title have defaults and none depends on another.
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - what an app says of itself
         self,
         title: str,
         *,
@@ -82,7 +82,7 @@ class App:
         self._kept = (0.0, b"")
 
     # Each argument is a part of the question that the owner is asked.
-    def ask(  # noqa: PLR0913
+    def ask(  # noqa: PLR0913 - what an ask says
         self,
         type: str,
         *,

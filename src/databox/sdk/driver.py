@@ -166,7 +166,7 @@ class Driver:
     """
 
     # All but the title have defaults and none depends on another.
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - what a driver says of itself
         self,
         title: str,
         *,
@@ -192,7 +192,7 @@ class Driver:
         self.every = self._schedule.every
 
     # Each says one thing of the source, and all but the id have defaults.
-    def source(  # noqa: PLR0913
+    def source(  # noqa: PLR0913 - what a catalogue says of a source
         self,
         id: str,
         *,

@@ -64,7 +64,7 @@ class Peers:
         self._idle: dict[str, list[Connection]] = {}
 
     # What a request is made of, and how to go about it.
-    def call(  # noqa: PLR0913
+    def call(  # noqa: PLR0913 - the parts of a request
         self,
         route: Route,
         body: bytes = b"",

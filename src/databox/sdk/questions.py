@@ -57,7 +57,7 @@ class Window(NamedTuple):
 
 
 # Each says one thing of the question.
-def points(  # noqa: PLR0913
+def points(  # noqa: PLR0913 - what a question has
     *,
     since: Time | None,
     until: Time | None,
@@ -75,7 +75,7 @@ def points(  # noqa: PLR0913
 
 
 # As above.
-def windows(  # noqa: PLR0913
+def windows(  # noqa: PLR0913 - what a question has
     *,
     every: str,
     of: Sequence[str] | str,

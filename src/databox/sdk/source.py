@@ -160,7 +160,7 @@ class Source:
             raise self._refused(error) from error
 
     # Each says one thing of what is wanted, and all have defaults.
-    def points(  # noqa: PLR0913
+    def points(  # noqa: PLR0913 - what a question has
         self,
         *,
         since: int | datetime | None = None,
@@ -214,7 +214,7 @@ class Source:
         return drive(self._many().length(self.points(since=since, until=until, tags=tags).asked))
 
     # As `points`.
-    def windows(  # noqa: PLR0913
+    def windows(  # noqa: PLR0913 - what a question has
         self,
         every: str,
         *,
@@ -314,7 +314,7 @@ class Source:
 
 
 # One argument a part of the question, as in `App.ask`.
-def ask(  # noqa: PLR0913
+def ask(  # noqa: PLR0913 - what an ask says
     type: str, *, exact: str, why: str, required: bool, days: int | None, name: str
 ) -> Ask:
     """Check an ask as its author wrote it.

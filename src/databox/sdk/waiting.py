@@ -167,7 +167,7 @@ class _Answer:
 
 # What a request is made of.
 @asynccontextmanager
-async def _asked(  # noqa: PLR0913, PLR0917
+async def _asked(  # noqa: PLR0913, PLR0917 - the parts of a request
     peers: Peers,
     route: Route,
     target: str,
