@@ -7,7 +7,7 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from databox.box.reception import Reception
 from databox.box.runtime import Runtime
 from databox.box.trust import Trust
 from databox.box.uids import Uids
+from databox.box.waiting import while_taken
 from databox.engines import Engine, Exit, ExitReason, Run
 from databox.kit import log as lines
 from databox.switchboard.places import Place, parse
@@ -40,8 +41,6 @@ DIAL_SECONDS = 20.0
 MOST_NAMES = 200
 POLLS = (0.01, 0.5)
 """Seconds between looks at the port of an instance that starts: the first pause, the longest."""
-PAUSES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-"""Seconds between tries to listen where the switchboard may still hold the last listener."""
 
 ToSwitchboard = Callable[[Route | Unroute, socket.socket | None], None]
 _KEY_BYTES = 32
@@ -152,7 +151,7 @@ class Instances:
             run = instance.run
             wanted = instance.lines.get(callee) is line and line.listener is None
             if wanted and run is not None and run.exit is None:
-                await _while_taken(lambda: self._open_line(run, line))
+                await while_taken(lambda: self._open_line(run, line))
 
     def peer_dropped(self, caller: str, callee: str) -> None:
         """A pair ends: nobody listens at the callee's address any more."""
@@ -380,20 +379,6 @@ def _address(instance: Instance, name: str) -> str:
         block, number = divmod(len(instance.addresses), 250)
         instance.addresses[name] = f"127.0.{block}.{number + 2}"
     return instance.addresses[name]
-
-
-async def _while_taken(listen: Callable[[], Awaitable[None]]) -> None:
-    """Listen, waiting for the switchboard to let go of what was closed a moment ago.
-
-    Raises:
-        Conflict: the app itself has taken the address.
-    """
-    for pause in PAUSES:
-        with contextlib.suppress(Conflict):
-            await listen()
-            return
-        await asyncio.sleep(pause)
-    await listen()
 
 
 def _judge(end: Exit) -> Ended:
